@@ -1,0 +1,88 @@
+/**
+ * What a union is made of and how it behaves: plain data that can be cloned into a worker thread. The text
+ * form of it, as aufs(5) writes it, is parsed and printed in src/options.
+ */
+
+/** Whether the union writes to a branch: `rr` is a read-only file system below, where nothing changes. */
+export type Permission = 'rw' | 'ro' | 'rr';
+
+/** Whose extended attributes a copy-up may fail to carry without failing itself (aufs(5), `icex`). */
+export type IcexClass = 'sec' | 'sys' | 'tr' | 'usr' | 'oth';
+
+/** One branch, `path=perm+attr+attr` in aufs(5). */
+export interface BranchSpec {
+  /** Absolute. */
+  path: string;
+  perm: Permission;
+  /** A read-only branch whose whiteouts count. */
+  wh: boolean;
+  /** A writable branch on which whiteouts are not hard links of `.wh..wh.aufs`. */
+  nolwh: boolean;
+  unpin: boolean;
+  /** Copy-up on open: of no file, of regular files, or of regular files and directories. */
+  coo: 'none' | 'reg' | 'all';
+  /** Move up on open. */
+  moo: boolean;
+  fhsm: boolean;
+  icex: readonly IcexClass[];
+}
+
+/** Which of several writable branches a new file goes to; seconds between looks at the free space, low water in bytes. */
+export type CreatePolicy =
+  | { name: 'tdp' }
+  | { name: 'rr' }
+  | { name: 'mfs' | 'pmfs'; seconds: number }
+  | { name: 'mfsrr' | 'pmfsrr' | 'tdmfs'; low: number; seconds: number };
+
+export interface UnionOptions {
+  /** From the top down. */
+  branches: BranchSpec[];
+  /** The mount as a whole is read-only, whatever its branches are. */
+  readonly: boolean;
+  create: CreatePolicy;
+  copyup: 'tdp' | 'bup' | 'bu';
+  plink: boolean;
+  udba: 'none' | 'reval' | 'notify';
+  /** When a new directory is made opaque: `w`here a whiteout was, or `a`lways. */
+  diropq: 'w' | 'a';
+  /** A directory with more whiteouts than this is renamed away before it is removed. */
+  dirwh: number;
+  dirperm1: boolean;
+  warnPerm: boolean;
+  shwh: boolean;
+  /** Whether statfs(2) adds up the branches, plainly or weighted by their block sizes. */
+  sum: 'none' | 'sum' | 'wsum';
+  dirren: boolean;
+  /** Path of the external inode number file; null for `noxino`, undefined for the default place. */
+  xino: string | null | undefined;
+  truncXib: boolean;
+  truncXino: boolean;
+  acl: boolean;
+  dio: boolean;
+  verbose: boolean;
+}
+
+/** The defaults of aufs(5), with no branch yet. */
+export function defaultUnionOptions(): UnionOptions {
+  return {
+    branches: [],
+    readonly: false,
+    create: { name: 'tdp' },
+    copyup: 'tdp',
+    plink: true,
+    udba: 'reval',
+    diropq: 'w',
+    dirwh: 3,
+    dirperm1: true,
+    warnPerm: true,
+    shwh: false,
+    sum: 'none',
+    dirren: false,
+    xino: undefined,
+    truncXib: true,
+    truncXino: false,
+    acl: false,
+    dio: false,
+    verbose: false,
+  };
+}
