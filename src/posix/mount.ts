@@ -1,0 +1,61 @@
+/**
+ * mount(2) and umount2(2). Both need CAP_SYS_ADMIN.
+ */
+import { slotA, slotB, slotC, slotD } from './name.js';
+import { NR, sys2, sys5 } from './syscall.js';
+
+/** Flags of mount(2); linux/mount.h. */
+export const MS = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  SYNCHRONOUS: 16,
+  REMOUNT: 32,
+  MANDLOCK: 64,
+  DIRSYNC: 128,
+  NOSYMFOLLOW: 256,
+  NOATIME: 1024,
+  NODIRATIME: 2048,
+  BIND: 4096,
+  MOVE: 8192,
+  REC: 16384,
+  SILENT: 32768,
+  UNBINDABLE: 1 << 17,
+  PRIVATE: 1 << 18,
+  SLAVE: 1 << 19,
+  SHARED: 1 << 20,
+  RELATIME: 1 << 21,
+  STRICTATIME: 1 << 24,
+  LAZYTIME: 1 << 25,
+} as const;
+
+/** Flags of umount2(2). */
+export const MNT = { FORCE: 1, DETACH: 2, EXPIRE: 4 } as const;
+
+/** UMOUNT_NOFOLLOW of umount2(2): the target is not followed if it is a symbolic link. */
+export const UMOUNT_NOFOLLOW = 8;
+
+/** mount(2). Strings are names (nameFromText for a person's); a null one is passed as NULL. 0 or -errno. */
+export function mount(
+  source: string | null, target: string, type: string | null, flags: number, data: string | null,
+): number {
+  const bad =
+    slotA.put(source ?? '') || slotB.put(target) || slotC.put(type ?? '') || slotD.put(data ?? '');
+  if (bad < 0) return bad;
+  return sys5(
+    NR.mount,
+    source === null ? 0 : slotA.address,
+    slotB.address,
+    type === null ? 0 : slotC.address,
+    flags,
+    data === null ? 0 : slotD.address,
+  );
+}
+
+/** umount2(2); flags in MNT. EBUSY while the mount is in use (MNT.DETACH: gone at once, ended when unused). */
+export function umount2(target: string, flags: number): number {
+  const bad = slotA.put(target);
+  if (bad < 0) return bad;
+  return sys2(NR.umount2, slotA.address, flags);
+}
