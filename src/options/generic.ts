@@ -1,0 +1,59 @@
+import { OptionError } from './error.js';
+import type { MountFlags, Setting } from './settings.js';
+import { unescape, type Token } from './tokens.js';
+
+/** The options of mount(8) and fuse(8) that any file system is given. Undefined: not one of them. */
+export function parseGenericOption(token: Token): Setting[] | undefined {
+  const { name, value } = token;
+  if (/^x-./i.test(name) || name === 'comment') return [];
+  return value === undefined ? parseFlag(name) : parseValued(name, value);
+}
+
+const mount = (set: Partial<MountFlags>): Setting[] => [{ kind: 'mount', set }];
+
+const flags = new Map<string, Setting[]>([
+  ['ro', mount({ readonly: true })],
+  ['rw', mount({ readonly: false })],
+  ['nosuid', mount({ nosuid: true })],
+  ['suid', mount({ nosuid: false })],
+  ['nodev', mount({ nodev: true })],
+  ['dev', mount({ nodev: false })],
+  ['noexec', mount({ noexec: true })],
+  ['exec', mount({ noexec: false })],
+  ['noatime', mount({ atime: 'noatime' })],
+  ['atime', mount({ atime: 'default' })],
+  ['relatime', mount({ atime: 'relatime' })],
+  ['norelatime', mount({ atime: 'default' })],
+  ['strictatime', mount({ atime: 'strictatime' })],
+  ['nostrictatime', mount({ atime: 'default' })],
+  ['nodiratime', mount({ nodiratime: true })],
+  ['diratime', mount({ nodiratime: false })],
+  ['sync', mount({ sync: true })],
+  ['async', mount({ sync: false })],
+  ['dirsync', mount({ dirsync: true })],
+  ['allow_other', mount({ allowOther: true })],
+  ['remount', [{ kind: 'remount' }]],
+]);
+
+/** What mount(8), systemd and fstab(5) keep for themselves, and what tsaufs does in any case. */
+const silent = new Set([
+  'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'owner', 'group', 'nofail', '_netdev', 'loud',
+  'nomand', 'noiversion', 'nolazytime', 'default_permissions', 'nonempty', 'big_writes', 'auto_cache',
+]);
+
+const silentValued = new Set(['subtype', 'uhelper', 'helper', 'user', 'user_id', 'group_id', 'rootmode', 'max_read']);
+
+function parseFlag(name: string): Setting[] | undefined {
+  if (name === 'allow_root') {
+    throw new OptionError('mount option allow_root is not supported; use allow_other');
+  }
+  if (name === 'mand' || name === 'iversion' || name === 'lazytime' || name === 'auto_unmount') {
+    return [{ kind: 'note', text: `mount option ${name} has no effect on a FUSE file system of tsaufs` }];
+  }
+  return silent.has(name) ? [] : flags.get(name);
+}
+
+function parseValued(name: string, value: string): Setting[] | undefined {
+  if (name === 'fsname') return mount({ source: unescape(value) });
+  return silentValued.has(name) ? [] : undefined;
+}

@@ -1,0 +1,39 @@
+import { parseAufsOption } from './aufs.js';
+import { parseBranches, type Warn } from './branch.js';
+import { isBranchChange, parseChange } from './change.js';
+import { OptionError } from './error.js';
+import { parseGenericOption } from './generic.js';
+import { overlayBranches, takeOverlayOption, type OverlayDirs } from './overlay.js';
+import type { Setting } from './settings.js';
+import { tokenise, type Token } from './tokens.js';
+
+/**
+ * The settings that the texts of one or more `-o` ask for, in order. Nothing on disk is looked at.
+ * @param warn told what AUFS accepts with a warning
+ * @throws OptionError for an unknown option or a value that makes no sense
+ */
+export function parseOptions(texts: readonly string[], warn: Warn): Setting[] {
+  const settings: Setting[] = [];
+  const overlay: OverlayDirs = { lower: [], upper: undefined };
+  for (const token of texts.flatMap(tokenise)) {
+    if (!takeOverlayOption(token, overlay)) settings.push(...parseOption(token, warn));
+  }
+  const branches = overlayBranches(overlay);
+  if (branches.length > 0) {
+    if (settings.some((setting) => setting.kind === 'branches')) {
+      throw new OptionError('give either br= or lowerdir=/upperdir=, not both');
+    }
+    settings.push({ kind: 'branches', branches });
+  }
+  return settings;
+}
+
+function parseOption(token: Token, warn: Warn): Setting[] {
+  if (token.name === 'br' || token.name === 'dirs') {
+    return [{ kind: 'branches', branches: parseBranches(token.value ?? '', warn) }];
+  }
+  if (isBranchChange(token.name)) return [{ kind: 'change', change: parseChange(token, warn) }];
+  const settings = parseAufsOption(token) ?? parseGenericOption(token);
+  if (!settings) throw new OptionError(`unknown mount option "${token.text}"; see tsaufs(5) for those there are`);
+  return settings;
+}

@@ -1,0 +1,50 @@
+import type { UnionOptions } from '../union/options.js';
+import type { WrittenBranch } from './branch.js';
+import type { BranchChange } from './change.js';
+
+/** The options of mount(2) and of FUSE itself, as distinct from AUFS's. */
+export interface MountFlags {
+  readonly: boolean;
+  nosuid: boolean;
+  nodev: boolean;
+  noexec: boolean;
+  atime: 'relatime' | 'noatime' | 'strictatime' | 'default';
+  nodiratime: boolean;
+  sync: boolean;
+  dirsync: boolean;
+  allowOther: boolean;
+  /** Shown as the source in /proc/mounts (`fsname=`). */
+  source: string | undefined;
+}
+
+export function defaultMountFlags(): MountFlags {
+  return {
+    readonly: false,
+    nosuid: false,
+    nodev: false,
+    noexec: false,
+    atime: 'default',
+    nodiratime: false,
+    sync: false,
+    dirsync: false,
+    allowOther: false,
+    source: undefined,
+  };
+}
+
+/**
+ * What one option asks for. A mount folds the settings into its options in AUFS's order (simple ones, then
+ * branches); a remount carries them out one by one, left to right.
+ */
+export type Setting =
+  | { kind: 'branches'; branches: WrittenBranch[] }
+  | { kind: 'change'; change: BranchChange }
+  | { kind: 'union'; set: Partial<UnionOptions> }
+  | { kind: 'mount'; set: Partial<MountFlags> }
+  /** Done once, to a union that is mounted. */
+  | { kind: 'action'; action: 'clean_plink' | 'list_plink' }
+  | { kind: 'action'; action: 'trunc_xino'; branch: string | number }
+  /** `remount` itself. */
+  | { kind: 'remount' }
+  /** Accepted, to be said once. */
+  | { kind: 'note'; text: string };
