@@ -1,0 +1,193 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { geteuid } from '../../posix/credentials.js';
+import { must } from '../../posix/errno.js';
+import { EFD, eventfd, eventfdAdd } from '../../posix/event.js';
+import { close } from '../../posix/file.js';
+import type { Adapter, BranchInfo, Command, Session, SessionEnd, SessionRequest } from '../adapter.js';
+import type { InitWishes } from './init.js';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
+import { checkMountpoint, type Mounted, mountFuse, unmountFuse } from './mount.js';
+import { Notifier } from './notification.js';
+
+/** The largest WRITE and READ: the most the kernel allows (256 pages). */
+const MAX_TRANSFER = 1024 * 1024;
+
+/**
+ * An adapter that speaks the FUSE protocol itself: a worker thread serves /dev/fuse, this thread mounts and
+ * unmounts. `workerUrl` is the worker's main module; tests put their own file system there.
+ */
+export function makeKernelAdapter(workerUrl: URL): Adapter {
+  return {
+    name: 'kernel',
+    async start(request) {
+      checkMountpoint(request.mountpoint);
+      const session = new KernelSession(request, workerUrl);
+      await session.start();
+      return session;
+    },
+  };
+}
+
+/** The adapter for a Union. */
+export const kernelAdapter: Adapter = makeKernelAdapter(new URL('./worker-main.js', import.meta.url));
+
+class KernelSession implements Session {
+  branches: readonly BranchInfo[] = [];
+  readonly ended: Promise<SessionEnd>;
+
+  private readonly port: MessagePort;
+  /** Resolves when the worker's end of the port is closed and its last message delivered. */
+  private readonly portClosed: Promise<void>;
+  private readonly control: number;
+  private mounted: Mounted | null = null;
+  private notifier: Notifier | null = null;
+  private over: SessionEnd | null = null;
+  private resolveEnded!: (end: SessionEnd) => void;
+
+  private lastCall = 0;
+  private readonly calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  /** Who waits for the worker to come to a stage of its start. */
+  private readonly stages = new Map<'built' | 'ready', () => void>();
+  private lastWords: SessionEnd | null = null;
+
+  constructor(
+    private readonly request: SessionRequest,
+    workerUrl: URL,
+  ) {
+    this.ended = new Promise((resolve) => (this.resolveEnded = resolve));
+    this.control = must(eventfd(0, EFD.NONBLOCK), 'eventfd');
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    this.portClosed = new Promise((resolve) => port1.on('close', () => resolve()));
+    this.port.on('message', (message: FromWorker) => this.hear(message));
+
+    const start: WorkerStart = { union: request.union, wishes: wishes(request), control: this.control };
+    const worker = new Worker(workerUrl, {
+      name: 'tsaufs',
+      workerData: { port: port2, start },
+      transferList: [port2],
+    });
+    worker.on('error', (error) => {
+      this.lastWords ??= { reason: 'failed', error: error instanceof Error ? error.message : String(error) };
+    });
+    worker.on('exit', () => void this.end());
+  }
+
+  /** Brings the mount up. Rejects when it cannot, with everything taken down again. */
+  async start(): Promise<void> {
+    await this.stage('built');
+    try {
+      this.mounted = await mountFuse({
+        mountpoint: this.request.mountpoint,
+        source: this.request.source,
+        flags: this.request.mount,
+        maxRead: MAX_TRANSFER,
+      });
+    } catch (error) {
+      this.tell({ kind: 'abandon' });
+      await this.ended;
+      throw error;
+    }
+    this.notifier = new Notifier(this.mounted.fd);
+    const ready = this.stage('ready');
+    this.tell({ kind: 'serve', fd: this.mounted.fd });
+    await ready;
+  }
+
+  /** Resolves when the worker has come so far; rejects when it ends instead, with everything closed. */
+  private async stage(stage: 'built' | 'ready'): Promise<void> {
+    const reached = new Promise<null>((resolve) => this.stages.set(stage, () => resolve(null)));
+    const end = await Promise.race([reached, this.ended]);
+    if (end !== null) throw new Error(end.error ?? `${this.request.mountpoint} was unmounted while it was being mounted`);
+  }
+
+  setEvents(on: boolean): void {
+    this.tell({ kind: 'events', on });
+  }
+
+  call(command: Command): Promise<unknown> {
+    if (this.over !== null) return Promise.reject(new Error(`${this.request.mountpoint} is not mounted any more`));
+    const id = ++this.lastCall;
+    return new Promise((resolve, reject) => {
+      this.calls.set(id, { resolve, reject });
+      this.tell({ kind: 'call', id, name: command.name, argument: command.argument });
+    });
+  }
+
+  async unmount(how: { lazy: boolean }): Promise<void> {
+    if (this.over !== null || this.mounted === null) return;
+    await unmountFuse(this.mounted, how.lazy);
+  }
+
+  private tell(message: ToWorker): void {
+    if (this.over !== null) return;
+    this.port.postMessage(message);
+    eventfdAdd(this.control);
+  }
+
+  private hear(message: FromWorker): void {
+    switch (message.kind) {
+      case 'built':
+        this.branches = message.branches;
+        this.stages.get('built')?.();
+        break;
+      case 'ready':
+        this.request.onLog('debug', `the kernel speaks FUSE protocol 7.${message.minor} with us`);
+        this.stages.get('ready')?.();
+        break;
+      case 'answer':
+        this.settle(message.id, message.value, message.error);
+        break;
+      case 'event':
+        this.request.onEvent(message.event);
+        break;
+      case 'log':
+        this.request.onLog(message.level, message.message, message.fields);
+        break;
+      case 'invalidate':
+        this.notifier?.send(message.what);
+        break;
+      case 'ended':
+        if (message.error !== undefined) {
+          this.lastWords = { reason: 'failed', error: message.error };
+          this.request.onLog('debug', 'the worker failed', { stack: message.stack });
+        } else {
+          this.lastWords = { reason: 'unmounted' };
+        }
+        break;
+    }
+  }
+
+  private settle(id: number, value: unknown, error: string | undefined): void {
+    const call = this.calls.get(id);
+    this.calls.delete(id);
+    if (error === undefined) call?.resolve(value);
+    else call?.reject(new Error(error));
+  }
+
+  /** The worker is gone: takes down what is left of the mount, and says so. */
+  private async end(): Promise<void> {
+    // The worker's last messages may come after its exit.
+    await this.portClosed;
+    const end = this.lastWords ?? { reason: 'failed', error: 'the worker thread ended unexpectedly' };
+
+    if (this.mounted !== null) {
+      // With its last descriptor closed the connection is broken off and whoever waits in it gets an error.
+      this.notifier = null;
+      close(this.mounted.fd);
+      if (end.reason === 'failed') await unmountFuse(this.mounted, true).catch(() => undefined);
+    }
+    close(this.control);
+    this.over = end;
+    for (const { reject } of this.calls.values()) {
+      reject(new Error(`${this.request.mountpoint} is not mounted any more`));
+    }
+    this.calls.clear();
+    this.resolveEnded(end);
+  }
+}
+
+function wishes(request: SessionRequest): InitWishes {
+  const root = geteuid() === 0;
+  return { posixAcl: request.union.acl, passthrough: root, maxWrite: MAX_TRANSFER };
+}

@@ -1,0 +1,33 @@
+/** What the main thread and the worker that serves a mount say to each other. All of it is cloned. */
+import type { UnionEvent } from '../../union/events.js';
+import type { UnionOptions } from '../../union/options.js';
+import type { BranchInfo, LogLevel } from '../adapter.js';
+import type { InitWishes } from './init.js';
+import type { Invalidation } from './notification.js';
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly union: UnionOptions;
+  readonly wishes: InitWishes;
+  /** An eventfd, not blocking: ticked after each message, since the worker's loop runs no event loop. */
+  readonly control: number;
+}
+
+export type ToWorker =
+  /** The file system is mounted: serve it from this descriptor, which stays the main thread's to close. */
+  | { kind: 'serve'; fd: number }
+  /** It will not be: close the union and end. */
+  | { kind: 'abandon' }
+  | { kind: 'events'; on: boolean }
+  | { kind: 'call'; id: number; name: string; argument: unknown };
+
+export type FromWorker =
+  | { kind: 'built'; branches: BranchInfo[] }
+  /** INIT has been answered. */
+  | { kind: 'ready'; minor: number }
+  /** The last message. Without an error, the file system was unmounted. */
+  | { kind: 'ended'; error?: string; stack?: string }
+  | { kind: 'answer'; id: number; value?: unknown; error?: string }
+  | { kind: 'event'; event: UnionEvent }
+  | { kind: 'log'; level: LogLevel; message: string; fields?: object }
+  | { kind: 'invalidate'; what: Invalidation };

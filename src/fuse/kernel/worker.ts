@@ -1,0 +1,149 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { keepCapabilities, umask, unshareFs } from '../../posix/credentials.js';
+import { E } from '../../posix/errno.js';
+import { eventfdTake, poll, POLL } from '../../posix/event.js';
+import type { UnionEvent } from '../../union/events.js';
+import type { UnionOptions } from '../../union/options.js';
+import type { LogLevel } from '../adapter.js';
+import { Channel } from './channel.js';
+import { Loop } from './loop.js';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
+import type { Invalidation } from './notification.js';
+import { Serving } from './serving.js';
+import type { UnionOps } from './union-ops.js';
+
+/** What a union may call back. Those to invalidate take effect soon, not at once. */
+export interface UnionHooks {
+  log(level: LogLevel, message: string, fields?: object): void;
+  event(event: UnionEvent): void;
+  invalidate(what: Invalidation): void;
+}
+
+/** A union as the worker serves it; `command` answers what Session.call asks beyond the adapter's own. */
+export type ServedUnion = UnionOps & { command?(name: string, argument: unknown): unknown };
+
+export type MakeUnion = (options: UnionOptions, hooks: UnionHooks) => ServedUnion;
+
+/**
+ * The life of the worker thread that serves one mount: builds the union, waits for the device, serves it until
+ * it is unmounted, closes the union. Everything in it is synchronous; it returns at the end.
+ */
+export function runWorker(port: MessagePort, start: WorkerStart, makeUnion: MakeUnion): void {
+  const worker = new Worker(port, start);
+  try {
+    worker.run(makeUnion);
+    worker.say({ kind: 'ended' });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const stack = error instanceof Error ? error.stack : undefined;
+    worker.say({ kind: 'ended', error: text, ...(stack === undefined ? {} : { stack }) });
+  }
+}
+
+class Worker {
+  private union: ServedUnion | null = null;
+  private loop: Loop | null = null;
+  /** What to do about the mount, once the main thread has said so. */
+  private verdict: { fd: number } | 'abandon' | null = null;
+
+  constructor(
+    private readonly port: MessagePort,
+    private readonly start: WorkerStart,
+  ) {}
+
+  say(message: FromWorker): void {
+    this.port.postMessage(message);
+  }
+
+  run(makeUnion: MakeUnion): void {
+    this.prepareThread();
+    const union = makeUnion(this.start.union, {
+      log: (level, message, fields) => this.log(level, message, fields),
+      event: (event) => this.say({ kind: 'event', event }),
+      invalidate: (what) => this.say({ kind: 'invalidate', what }),
+    });
+    this.union = union;
+    try {
+      this.say({ kind: 'built', branches: union.branches() });
+      while (this.verdict === null) {
+        poll([{ fd: this.start.control, events: POLL.IN }], -1);
+        this.hear();
+      }
+      if (this.verdict !== 'abandon') this.serve(union, this.verdict.fd);
+    } finally {
+      union.close();
+    }
+  }
+
+  /** Lets the union take on a caller's identity, and modes come out as it gives them. */
+  private prepareThread(): void {
+    // As an ordinary user there are no capabilities to keep: EPERM, and nothing lost.
+    keepCapabilities();
+    if (unshareFs() === 0) umask(0);
+  }
+
+  private serve(union: UnionOps, fd: number): void {
+    const { control, wishes } = this.start;
+    const channel = new Channel(fd, control, wishes.maxWrite);
+    const serving = new Serving(
+      union,
+      channel.requestBlock,
+      channel.replyBlock,
+      wishes,
+      (level, message, fields) => this.log(level, message, fields),
+    );
+    this.loop = new Loop(
+      channel,
+      serving,
+      () => this.hear(),
+      () => this.say({ kind: 'ready', minor: serving.negotiated?.minor ?? 0 }),
+    );
+    this.loop.run();
+  }
+
+  private log(level: LogLevel, message: string, fields?: object): void {
+    this.say({ kind: 'log', level, message, ...(fields === undefined ? {} : { fields }) });
+  }
+
+  /** Takes the messages that wait, if the main thread has ticked. */
+  private hear(): void {
+    if (eventfdTake(this.start.control) === -E.EAGAIN) return;
+    for (;;) {
+      const received = receiveMessageOnPort(this.port) as { message: ToWorker } | undefined;
+      if (received === undefined) return;
+      this.obey(received.message);
+    }
+  }
+
+  private obey(message: ToWorker): void {
+    switch (message.kind) {
+      case 'serve':
+        this.verdict = { fd: message.fd };
+        break;
+      case 'abandon':
+        this.verdict = 'abandon';
+        break;
+      case 'events':
+        if (this.union !== null) this.union.wantEvents = message.on;
+        break;
+      case 'call':
+        this.answer(message.id, message.name, message.argument);
+        break;
+    }
+  }
+
+  private answer(id: number, name: string, argument: unknown): void {
+    try {
+      this.say({ kind: 'answer', id, value: this.command(name, argument) });
+    } catch (error) {
+      this.say({ kind: 'answer', id, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  private command(name: string, argument: unknown): unknown {
+    if (name === 'branches') return this.union?.branches();
+    if (name === 'stats') return this.loop?.stats();
+    if (this.union?.command === undefined) throw new Error(`unknown command: ${name}`);
+    return this.union.command(name, argument);
+  }
+}
