@@ -13,14 +13,21 @@ export interface ParsedMount {
 }
 
 /**
- * The options of a new mount, with every path absolute. As in AUFS simple flags come first and branches after
- * them, in whatever order they are written; `append=` and its like then change the list from left to right.
+ * The options of a new mount as text, with every path made absolute.
  * @param cwd what relative paths are relative to
  * @throws OptionError
  */
 export function parseMountOptions(texts: readonly string[], cwd: string): ParsedMount {
   const warnings: string[] = [];
-  const settings = parseOptions(texts, (message) => warnings.push(message));
+  return foldMount(parseOptions(texts, (message) => warnings.push(message)), warnings, cwd);
+}
+
+/**
+ * The options of a new mount. As in AUFS simple flags come first and branches after them, in whatever order they
+ * are written; `append=` and its like then change the list from left to right.
+ * @throws OptionError
+ */
+export function foldMount(settings: readonly Setting[], warnings: string[], cwd: string): ParsedMount {
   const union = defaultUnionOptions();
   const mount = defaultMountFlags();
   for (const setting of settings) applySimple(setting, union, mount, warnings);

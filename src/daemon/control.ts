@@ -1,0 +1,106 @@
+import { chmodSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { errorLine, MountError } from './error.js';
+
+/**
+ * The control socket of a mount: each line is one JSON object, `{"command":…,…}`, and is answered by one,
+ * `{"ok":…}` or `{"error":"one line"}`, in order. Only the user who mounted can connect (mode 0600).
+ */
+export interface ControlRequest {
+  command: string;
+  [argument: string]: unknown;
+}
+
+export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
+
+/** A request longer than this is not one of ours. */
+const maxLine = 1 << 20;
+
+export interface ControlServer {
+  close(): void;
+}
+
+/** Listens on `control` in the state directory. It keeps no process alive by itself. */
+export async function listenControl(directory: string, handler: ControlHandler): Promise<ControlServer> {
+  const file = controlPath(directory);
+  const connections = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    connections.add(socket);
+    socket.unref();
+    socket.on('close', () => connections.delete(socket));
+    socket.on('error', () => socket.destroy());
+    serve(socket, handler);
+  });
+  server.unref();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(file, resolve);
+  });
+  // The directory is closed to others until here (publishState): no moment sees the socket open.
+  chmodSync(file, 0o600);
+  return {
+    close: () => {
+      server.close();
+      for (const socket of connections) socket.destroy();
+      rmSync(file, { force: true });
+    },
+  };
+}
+
+function serve(socket: net.Socket, handler: ControlHandler): void {
+  let answers = Promise.resolve();
+  onLines(socket, (line) => {
+    answers = answers.then(async () => {
+      const answer = await run(line, handler);
+      if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+    });
+  });
+}
+
+async function run(line: string, handler: ControlHandler): Promise<object> {
+  try {
+    const request = JSON.parse(line) as ControlRequest | null;
+    if (typeof request?.command !== 'string') throw new Error('not a request: no command');
+    return { ok: (await handler(request)) ?? null };
+  } catch (error) {
+    return { error: errorLine(error) };
+  }
+}
+
+/**
+ * Sends one request to the mount of a state directory.
+ * @throws MountError what the mount answered, or that it does not
+ */
+export async function callControl(directory: string, request: ControlRequest): Promise<unknown> {
+  const socket = net.connect(controlPath(directory));
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.on('error', (error) => reject(new MountError(`the mount does not answer: ${error.message}`)));
+      socket.on('close', () => reject(new MountError('the mount ended without an answer')));
+      onLines(socket, (line) => {
+        const answer = JSON.parse(line) as { ok?: unknown; error?: string };
+        if (answer.error === undefined) resolve(answer.ok);
+        else reject(new MountError(answer.error));
+      });
+      socket.write(`${JSON.stringify(request)}\n`);
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+function onLines(socket: net.Socket, take: (line: string) => void): void {
+  let pending = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    const lines = (pending + chunk).split('\n');
+    pending = lines.pop()!;
+    lines.forEach(take);
+    if (pending.length > maxLine) socket.destroy();
+  });
+}
+
+function controlPath(directory: string): string {
+  return path.join(directory, 'control');
+}

@@ -1,0 +1,31 @@
+import { pino, type Logger } from 'pino';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Takes one line of the log. */
+export type Log = (level: LogLevel, message: string, fields?: object) => void;
+
+/** A log in JSON lines, appended to a file. Written at once: the last line before a crash is the one needed. */
+export function fileLog(file: string, verbose: boolean): Log {
+  return pinoLog(pino(options(verbose), pino.destination({ dest: file, append: true, sync: true })));
+}
+
+/** A log for a person who watches a mount in the foreground: `tsaufs: message key=value`. */
+export function stderrLog(verbose: boolean): Log {
+  return pinoLog(pino(options(verbose), { write: (line) => process.stderr.write(plainLine(line)) }));
+}
+
+function options(verbose: boolean): object {
+  return { level: verbose ? 'debug' : 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
+}
+
+function pinoLog(logger: Logger): Log {
+  return (level, message, fields) => logger[level](fields ?? {}, message);
+}
+
+function plainLine(line: string): string {
+  const { level, time: _time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const kind = Number(level) >= 50 ? 'error: ' : Number(level) >= 40 ? 'warning: ' : '';
+  const words = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return `tsaufs: ${kind}${[String(msg), ...words].join(' ')}\n`;
+}

@@ -1,0 +1,61 @@
+/**
+ * The background process of one mount. It is started by `tsaufs mount` (background.ts), takes its request as the
+ * first message, answers with one, and then lives as long as the mount.
+ */
+import { once } from 'node:events';
+import { loadAdapter } from './adapters.js';
+import type { BackgroundReply, BackgroundRequest } from './background.js';
+import { errorLine } from './error.js';
+import { fileLog, type Log } from './log.js';
+import { runMount, type RunningMount } from './running.js';
+import { unmountOnSignals } from './signals.js';
+
+const [request] = await once(process, 'message') as [BackgroundRequest];
+const log = fileLog(request.state.log, request.options.union.verbose);
+
+process.on('uncaughtException', (error) => {
+  log('error', 'internal error', { error: error.stack ?? errorLine(error) });
+  process.exit(70);
+});
+
+const mounted = await mountOrReply(log);
+if (mounted) {
+  unmountOnSignals(mounted.session, log, true);
+  await reply({ ready: true });
+  const failure = await mounted.ended;
+  process.exit(failure === undefined ? 0 : 1);
+}
+
+async function mountOrReply(log: Log): Promise<RunningMount | undefined> {
+  const { union, mount, warnings } = request.options;
+  try {
+    for (const warning of warnings) log('warn', warning);
+    return await runMount({
+      mountpoint: request.mountpoint,
+      source: request.source,
+      union,
+      flags: mount,
+      adapter: await loadAdapter(request.adapter),
+      log,
+      state: request.state,
+      onEvent: () => undefined,
+    });
+  } catch (error) {
+    await reply({ ready: false, error: errorLine(error) });
+    process.exit(1);
+  }
+}
+
+/** The starter may be gone by now; the mount lives on all the same. */
+function reply(message: BackgroundReply): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) {
+      resolve();
+      return;
+    }
+    process.send!(message, undefined, undefined, () => {
+      if (process.connected) process.disconnect();
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,88 @@
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { BranchSpec } from '../union/options.js';
+import { MountError } from './error.js';
+import { mountAt, mountType } from './mount-table.js';
+
+/**
+ * The mount point a path means: absolute, through symbolic links, without touching what is mounted there, which
+ * may be dead. Where nothing is mounted, or its parents do not exist, simply the absolute path.
+ */
+export function resolveMountpoint(written: string, cwd = process.cwd()): string {
+  const absolute = path.resolve(cwd, written);
+  const direct = path.join(realpathOr(path.dirname(absolute)), path.basename(absolute));
+  return mountAt(direct)?.type === mountType ? direct : realpathOr(absolute);
+}
+
+function realpathOr(name: string): string {
+  try {
+    return realpathSync.native(name);
+  } catch {
+    return name;
+  }
+}
+
+/**
+ * Checks a place to mount on, and that the kernel has FUSE for us.
+ * @param mountpoint as {@link resolveMountpoint} gives it
+ * @throws MountError
+ */
+export function checkMountpoint(mountpoint: string, branches: readonly BranchSpec[]): void {
+  const there = mountAt(mountpoint);
+  if (there?.type === mountType) {
+    throw new MountError(isConnected(mountpoint)
+      ? `${mountpoint} has a tsaufs mount already; unmount it first: tsaufs umount ${mountpoint}`
+      : `${mountpoint} has a dead tsaufs mount; remove it first: tsaufs umount ${mountpoint}`);
+  }
+  checkDirectory(mountpoint);
+  checkOutside(mountpoint, branches);
+  checkDevice();
+}
+
+function isConnected(mountpoint: string): boolean {
+  try {
+    statSync(mountpoint);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function checkDirectory(mountpoint: string): void {
+  try {
+    if (lstatSync(mountpoint).isDirectory()) return;
+  } catch (error) {
+    throw new MountError(`mount point ${mountpoint} ${reason(error)}`);
+  }
+  throw new MountError(`mount point ${mountpoint} is not a directory`);
+}
+
+function reason(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT': return 'does not exist; make it with mkdir';
+    case 'ENOTDIR': return 'is not a directory';
+    case 'EACCES': return 'cannot be reached: permission denied';
+    case 'ENOTCONN': return 'has a dead FUSE mount; remove it with umount';
+    default: return `cannot be used: ${(error as Error).message}`;
+  }
+}
+
+/** Inside a branch the union would find itself, without end. On a branch is fine: its descriptor is open before. */
+function checkOutside(mountpoint: string, branches: readonly BranchSpec[]): void {
+  for (const branch of branches) {
+    if (mountpoint.startsWith(branch.path === '/' ? '/' : `${branch.path}/`)) {
+      throw new MountError(`mount point ${mountpoint} is inside the branch ${branch.path}; choose one outside`);
+    }
+  }
+}
+
+function checkDevice(): void {
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new MountError(code === 'ENOENT'
+      ? 'no /dev/fuse: load it with modprobe fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN'
+      : `/dev/fuse cannot be opened (${code ?? 'error'}); in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN`);
+  }
+}

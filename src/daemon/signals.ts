@@ -1,0 +1,36 @@
+import type { Session } from '../fuse/adapter.js';
+import { errorLine } from './error.js';
+import type { Log } from './log.js';
+
+/**
+ * Makes SIGTERM and SIGINT (and, in the foreground, SIGHUP) unmount: a busy mount is detached, and serves those
+ * who have it open until they are done; a second signal ends the process at once.
+ */
+export function unmountOnSignals(session: Session, log: Log, background: boolean): void {
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals++;
+    log('info', `${signal} received`);
+    if (signals > 1) void leaveNow(session);
+    else void unmountOrDetach(session, log);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  process.on('SIGHUP', background ? () => undefined : onSignal);
+}
+
+async function unmountOrDetach(session: Session, log: Log): Promise<void> {
+  try {
+    await session.unmount({ lazy: false });
+  } catch (error) {
+    log('warn', 'still in use: detached, and ends when nobody uses it any more; a second signal ends it now', {
+      error: errorLine(error),
+    });
+    await session.unmount({ lazy: true }).catch((again: unknown) => log('error', 'cannot be unmounted', { error: errorLine(again) }));
+  }
+}
+
+async function leaveNow(session: Session): Promise<void> {
+  await session.unmount({ lazy: true }).catch(() => undefined);
+  process.exit(1);
+}

@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { MountError } from './error.js';
+import { isAlive, type ProcessId } from './process.js';
+
+/**
+ * The state directory of a mount, `si_` and 16 hex digits, after AUFS's /sys/fs/aufs/si_ID: br0… and brid0…
+ * tell the branches, xi_path the external inode number file. `mount` (JSON), `log` and `control` are ours.
+ */
+export interface MountState extends ProcessId {
+  id: string;
+  mountpoint: string;
+  source: string;
+  options: string;
+  adapter: string;
+  /** Null where the mount has no log file: in the foreground, and in a program that uses the library. */
+  log: string | null;
+  /** A process of its own, which ends with the mount. */
+  background: boolean;
+  /** ISO 8601. */
+  started: string;
+  /** Why the file system ended though nobody unmounted it. */
+  failure?: string;
+}
+
+export interface BranchText {
+  id: number;
+  text: string;
+}
+
+export interface FoundState {
+  directory: string;
+  state: MountState;
+  alive: boolean;
+  branches: BranchText[];
+}
+
+const idPattern = /^si_[0-9a-f]{16}$/;
+
+/** Where this user's state directories are: /run/tsaufs for root. */
+export function stateRoots(): string[] {
+  const uid = process.geteuid!();
+  if (uid === 0) return ['/run/tsaufs'];
+  const runtime = process.env['XDG_RUNTIME_DIR'];
+  const own = `/tmp/tsaufs-${uid}`;
+  return runtime !== undefined && isOwnDirectory(runtime, uid) ? [path.join(runtime, 'tsaufs'), own] : [own];
+}
+
+/**
+ * Makes a new, empty state directory, closed to others until {@link publishState}.
+ * @throws MountError where there is no safe place for it
+ */
+export function createStateDirectory(): string {
+  const uid = process.geteuid!();
+  const root = stateRoots()[0];
+  try {
+    mkdirSync(root, { recursive: true, mode: uid === 0 ? 0o755 : 0o700 });
+    // Others may not choose our control sockets and logs for us.
+    if (!isOwnDirectory(root, uid)) throw new MountError(`${root} must be a directory of your own that others cannot write to`);
+    const directory = path.join(root, `si_${randomBytes(8).toString('hex')}`);
+    mkdirSync(directory, { mode: 0o700 });
+    return directory;
+  } catch (error) {
+    if (error instanceof MountError) throw error;
+    throw new MountError(`cannot make a state directory in ${root}: ${(error as Error).message}`);
+  }
+}
+
+function isOwnDirectory(name: string, uid: number): boolean {
+  try {
+    const stat = lstatSync(name);
+    return stat.isDirectory() && stat.uid === uid && (stat.mode & 0o022) === 0;
+  } catch {
+    return false;
+  }
+}
+
+export function writeBranches(directory: string, branches: readonly BranchText[]): void {
+  for (const name of readdirSync(directory)) {
+    if (/^br(id)?\d+$/.test(name)) rmSync(path.join(directory, name));
+  }
+  for (const [index, branch] of branches.entries()) {
+    writeFileSync(path.join(directory, `br${index}`), `${branch.text}\n`);
+    writeFileSync(path.join(directory, `brid${index}`), `${branch.id}\n`);
+  }
+}
+
+/** Shows where the external inode numbers are kept; an empty path for `noxino`. */
+export function writeXinoPath(directory: string, xino: string | null): void {
+  writeFileSync(path.join(directory, 'xi_path'), xino === null ? '' : `${xino}\n`);
+}
+
+/** Last of all: from now on the mount is listed, root's to everybody. */
+export function publishState(directory: string, state: MountState): void {
+  writeState(directory, state);
+  if (process.geteuid!() === 0) chmodSync(directory, 0o755);
+}
+
+export function writeState(directory: string, state: MountState): void {
+  const file = path.join(directory, 'mount');
+  writeFileSync(`${file}.new`, `${JSON.stringify(state)}\n`);
+  renameSync(`${file}.new`, file);
+}
+
+export function removeState(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** Every mount with a state directory that this user may read: the own ones and root's. */
+export function findStates(roots = [...new Set([...stateRoots(), '/run/tsaufs'])]): FoundState[] {
+  return roots
+    .flatMap((root) => list(root).filter((name) => idPattern.test(name)).map((name) => path.join(root, name)))
+    .map(readState)
+    .filter((found) => found !== undefined)
+    .sort((a, b) => a.state.started.localeCompare(b.state.started));
+}
+
+function readState(directory: string): FoundState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(path.join(directory, 'mount'), 'utf8')) as MountState;
+    return { directory, state, alive: isAlive(state), branches: readBranches(directory) };
+  } catch {
+    // Being made or removed at this moment.
+    return undefined;
+  }
+}
+
+function readBranches(directory: string): BranchText[] {
+  return list(directory)
+    .filter((name) => /^br\d+$/.test(name))
+    .map((name) => Number(name.slice(2)))
+    .sort((a, b) => a - b)
+    .map((index) => ({
+      id: Number(readFileSync(path.join(directory, `brid${index}`), 'utf8')),
+      text: readFileSync(path.join(directory, `br${index}`), 'utf8').replace(/\n$/, ''),
+    }));
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

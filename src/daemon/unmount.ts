@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { errorLine, MountError } from './error.js';
+import { mountAt, mountType } from './mount-table.js';
+import { resolveMountpoint } from './mountpoint.js';
+import { isAlive } from './process.js';
+import { findStates, removeState, type FoundState } from './state.js';
+
+/** How long the background process may take to clean up, in milliseconds. */
+const patience = 30_000;
+const pause = 5;
+
+/**
+ * Unmounts by mount point, whoever serves it, and waits until its process has cleaned up.
+ * @param lazy detaches a mount that is in use, and waits for nobody
+ * @returns a line for the user where the mount was not in order: its process dead, or already unmounted
+ * @throws MountError not mounted, busy, not permitted
+ */
+export async function unmountPath(written: string, lazy: boolean): Promise<string | undefined> {
+  const mountpoint = resolveMountpoint(written);
+  const there = mountAt(mountpoint);
+  const state = findStates().findLast((found) => found.state.mountpoint === mountpoint);
+  if (there?.type !== mountType) return unmountAbsent(mountpoint, state, there !== undefined);
+  if (state && !state.alive) return unmountDead(mountpoint, state);
+  if (!state && await isDisconnected(mountpoint)) {
+    await detach(mountpoint, true);
+    return `${mountpoint}: its process is dead; the mount was removed`;
+  }
+  await detach(mountpoint, lazy);
+  if (state && !lazy) await waitForEnd(state, mountpoint);
+  return undefined;
+}
+
+function unmountAbsent(mountpoint: string, state: FoundState | undefined, other: boolean): string {
+  if (state && !state.alive) {
+    removeState(state.directory);
+    return `${mountpoint}: the process ${state.state.pid} is dead and nothing is mounted any more; its state was removed`;
+  }
+  throw new MountError(other ? `${mountpoint} is mounted, but not by tsaufs` : `${mountpoint} is not mounted`);
+}
+
+async function unmountDead(mountpoint: string, found: FoundState): Promise<string> {
+  await detach(mountpoint, true);
+  removeState(found.directory);
+  return `${mountpoint}: its process ${found.state.pid} is dead; the mount and its state were removed`;
+}
+
+async function isDisconnected(mountpoint: string): Promise<boolean> {
+  const { statfs } = await import('node:fs/promises');
+  return statfs(mountpoint).then(() => false, (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOTCONN');
+}
+
+async function detach(mountpoint: string, lazy: boolean): Promise<void> {
+  if (process.geteuid!() === 0) await detachAsRoot(mountpoint, lazy);
+  else await detachAsUser(mountpoint, lazy);
+}
+
+async function detachAsRoot(mountpoint: string, lazy: boolean): Promise<void> {
+  const { umount2, MNT, UMOUNT_NOFOLLOW } = await import('../posix/mount.js');
+  const { errnoName, E } = await import('../posix/errno.js');
+  const { nameFromText } = await import('../posix/name.js');
+  const result = umount2(nameFromText(mountpoint), UMOUNT_NOFOLLOW | (lazy ? MNT.DETACH : 0));
+  if (result === -E.EBUSY) throw busy(mountpoint);
+  if (result < 0) throw new MountError(`${mountpoint} cannot be unmounted: ${errnoName(-result)}`);
+}
+
+async function detachAsUser(mountpoint: string, lazy: boolean): Promise<void> {
+  try {
+    await promisify(execFile)('fusermount3', ['-u', ...(lazy ? ['-z'] : []), '--', mountpoint]);
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    if (code === 'ENOENT') throw new MountError('fusermount3 is not there; install the package fuse3');
+    if (/busy/i.test(stderr ?? '')) throw busy(mountpoint);
+    throw new MountError(`${mountpoint} cannot be unmounted: ${stderr?.trim().replace(/\n/g, '; ') || errorLine(error)}`);
+  }
+}
+
+function busy(mountpoint: string): MountError {
+  return new MountError(
+    `${mountpoint} is busy; see who uses it with lsof ${mountpoint}, or detach it with tsaufs umount -l ${mountpoint}`,
+  );
+}
+
+/** A process of its own ends; one that uses the library only removes the state directory. */
+async function waitForEnd(found: FoundState, mountpoint: string): Promise<void> {
+  const deadline = Date.now() + patience;
+  while (isAlive(found.state) && (found.state.background || stateRemains(found))) {
+    if (Date.now() > deadline) {
+      throw new MountError(`${mountpoint} is unmounted, but its process ${found.state.pid} has not ended yet; see ${found.state.log ?? 'it'}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function stateRemains(found: FoundState): boolean {
+  return findStates().some((each) => each.directory === found.directory);
+}
