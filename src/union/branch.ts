@@ -1,0 +1,124 @@
+// A branch: one directory of the union, with its permission and attributes (aufs(5), "Branch Syntax").
+
+import { O, close, openat } from '../posix/file.js';
+import { E, errnoName } from '../posix/errno.js';
+import { S, Stat, fstat } from '../posix/stat.js';
+import { AT_FDCWD } from '../posix/syscall.js';
+import type { BranchSpec } from './options.js';
+import { encodePath } from './name.js';
+
+/** A union that cannot be made or changed as asked: one clear line for the user. */
+export class UnionError extends Error {
+  override readonly name = 'UnionError';
+}
+
+/**
+ * Branch ids as AUFS shows them in sysfs (brid0, brid1, …): from 64 up, never used twice in a mount.
+ */
+const FIRST_BRANCH_ID = 64;
+
+export class Branch {
+  /** Position in the union, 0 on top; changes when branches come and go. */
+  index: number;
+  /** Takes writes: `rw` in a union that is not mounted read-only. */
+  writable: boolean;
+  /** Its whiteouts and opaque marks count: a writable branch, or `ro+wh`. */
+  whiteouts: boolean;
+  /** `.wh..wh.plnk`, `.wh..wh.orph`: descriptors (O_PATH), -1 where the branch has none. */
+  plinkDir = -1;
+  orphanDir = -1;
+  /** What a node that lives on this branch alone has as its layers: one array for all of them. */
+  readonly alone: readonly Branch[];
+  /** Open handles, working directories and the like that live here (EBUSY at del). */
+  opens = 0;
+
+  constructor(
+    readonly id: number,
+    readonly path: string,
+    readonly root: number,
+    /** Which of the union's file systems it lies on: an index (see xino.ts). */
+    readonly fs: number,
+    /** Inode numbers there that have another number in the union; shared by the branches of a file system. */
+    readonly inodes: Map<number, number>,
+    public spec: BranchSpec,
+    index: number,
+    unionReadonly: boolean,
+  ) {
+    this.index = index;
+    this.alone = [this];
+    this.writable = spec.perm === 'rw' && !unionReadonly;
+    this.whiteouts = spec.perm === 'rw' || spec.wh;
+  }
+
+  /** As AUFS prints it: `/path=ro+wh`. */
+  text(): string {
+    return `${this.path}=${permissionText(this.spec)}`;
+  }
+}
+
+/** `rw`, `ro+wh`, `rw+nolwh+coo_reg` …: permission and attributes in AUFS's spelling. */
+export function permissionText(spec: BranchSpec): string {
+  const attributes: string[] = [];
+  if (spec.wh) attributes.push('wh');
+  if (spec.nolwh) attributes.push('nolwh');
+  if (spec.unpin) attributes.push('unpin');
+  if (spec.moo) attributes.push('moo');
+  else if (spec.coo !== 'none') attributes.push(`coo_${spec.coo}`);
+  if (spec.fhsm) attributes.push('fhsm');
+  if (spec.icex.length === 5) attributes.push('icex');
+  else for (const part of spec.icex) attributes.push(`icex${part}`);
+  return [spec.perm as string, ...attributes].join('+');
+}
+
+/**
+ * Hands out branches and knows which file systems they lie on, so that two branches
+ * of one file system share its inode numbers.
+ */
+export class BranchOpener {
+  private nextId = FIRST_BRANCH_ID;
+  private readonly fileSystems: string[] = [];
+  private readonly inodes: Map<number, number>[] = [];
+
+  /** Opens the branch's directory. Throws UnionError with the reason where that cannot be. */
+  open(spec: BranchSpec, index: number, unionReadonly: boolean): Branch {
+    const root = openat(AT_FDCWD, encodePath(spec.path), O.PATH | O.DIRECTORY, 0);
+    if (root < 0) throw new UnionError(whyNotABranch(spec.path, -root));
+    const st = new Stat();
+    const failed = fstat(root, st);
+    if (failed < 0 || (st.mode & S.IFMT) !== S.IFDIR) {
+      close(root);
+      throw new UnionError(whyNotABranch(spec.path, failed < 0 ? -failed : E.ENOTDIR));
+    }
+    const dev = `${String(st.devMajor)}:${String(st.devMinor)}`;
+    let fs = this.fileSystems.indexOf(dev);
+    if (fs < 0) fs = this.fileSystems.push(dev) - 1;
+    const inodes = (this.inodes[fs] ??= new Map<number, number>());
+    return new Branch(this.nextId++, spec.path, root, fs, inodes, spec, index, unionReadonly);
+  }
+}
+
+function whyNotABranch(path: string, errno: number): string {
+  switch (errno) {
+    case E.ENOENT:
+      return `branch ${path} does not exist; make the directory first`;
+    case E.ENOTDIR:
+      return `branch ${path} is not a directory`;
+    case E.EACCES:
+      return `branch ${path} cannot be opened: permission denied`;
+    default:
+      return `branch ${path} cannot be opened: ${errnoName(errno)}`;
+  }
+}
+
+/**
+ * AUFS refuses a branch that is another branch, its ancestor or its descendant
+ * (aufs(5): "overlapped"). Paths are compared as resolved by the kernel.
+ */
+export function overlapError(paths: readonly string[], added: string): string | null {
+  for (const path of paths) {
+    if (path === added) return `branch ${added} is given twice`;
+    if (added.startsWith(path === '/' ? '/' : `${path}/`)) return `branch ${added} lies inside branch ${path}`;
+    if (path.startsWith(added === '/' ? '/' : `${added}/`)) return `branch ${path} lies inside branch ${added}`;
+  }
+  return null;
+}

@@ -1,0 +1,90 @@
+// What a copy-up keeps of an inode beside its data: owner, mode, times, extended attributes, ACLs.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { UTIME, fchmod, fchmodat, fchown, fchownat, futimens, utimensat } from '../posix/attributes.js';
+import { allocate } from '../posix/memory.js';
+import { S, type Stat } from '../posix/stat.js';
+import { fgetxattr, flistxattr, fsetxattr, lgetxattrat, llistxattrat, lsetxattrat } from '../posix/xattr.js';
+import type { Branch } from './branch.js';
+import type { IcexClass } from './options.js';
+import type { UnionState } from './state.js';
+
+/** An inode by descriptor (`name` empty; O_PATH will do), or by directory and name. */
+export interface InodeAt {
+  fd: number;
+  name: string;
+}
+
+const listing = allocate(65536);
+const value = allocate(65536);
+
+/**
+ * Gives `to` the attributes `st` and the xattrs of `from`. The order matters: chown clears set-id bits and
+ * capabilities, an ACL carries the mode, and every change but the last sets ctime only.
+ */
+export function copyAttributes(u: UnionState, st: Stat, from: InodeAt, to: InodeAt, target: Branch): void {
+  const isLink = (st.mode & S.IFMT) === S.IFLNK;
+  const owned = chown(to, st.uid, st.gid);
+  let mode = st.mode & 0o7777;
+  if (owned < 0) {
+    // An ordinary user cannot give files away: the copy is his own, and must not carry another's set-id bits.
+    if (owned !== -E.EPERM || u.privileged) throw new Errno(-owned);
+    mode &= ~(S.ISUID | S.ISGID);
+  }
+  if (!isLink) must(to.name === '' ? fchmod(to.fd, mode) : fchmodat(to.fd, to.name, mode));
+  copyXattrs(u, from, to, target);
+  copyTimes(st, to);
+}
+
+/** Gives `to` the access and modification time of `st`. */
+export function copyTimes(st: Stat, to: InodeAt): void {
+  if (to.name === '') must(futimens(to.fd, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec));
+  else must(utimensat(to.fd, to.name, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec));
+}
+
+export const KEEP_TIME = UTIME.OMIT;
+
+function chown(to: InodeAt, uid: number, gid: number): number {
+  return to.name === '' ? fchown(to.fd, uid, gid) : fchownat(to.fd, to.name, uid, gid);
+}
+
+function copyXattrs(u: UnionState, from: InodeAt, to: InodeAt, target: Branch): void {
+  const length = from.name === ''
+    ? flistxattr(from.fd, listing.address, listing.length)
+    : llistxattrat(from.fd, from.name, listing.address, listing.length);
+  if (length === 0 || length === -E.EOPNOTSUPP) return;
+  must(length);
+  for (const attribute of listing.bytes.latin1Slice(0, length - 1).split('\0')) {
+    const size = from.name === ''
+      ? fgetxattr(from.fd, attribute, value.address, value.length)
+      : lgetxattrat(from.fd, from.name, attribute, value.address, value.length);
+    const result = size < 0 ? size : to.name === ''
+      ? fsetxattr(to.fd, attribute, value.address, size, 0)
+      : lsetxattrat(to.fd, to.name, attribute, value.address, size, 0);
+    if (result < 0) xattrFailed(u, -result, attribute, target);
+  }
+}
+
+/** aufs(5), icex: an xattr that cannot be copied fails the copy-up, unless the branch says to ignore its class. */
+function xattrFailed(u: UnionState, errno: number, attribute: string, target: Branch): void {
+  if (target.spec.icex.includes(classOf(attribute))) return;
+  // Not in AUFS: a file system without such attributes cannot hold them whatever we do; said once.
+  if (errno === E.EOPNOTSUPP || (errno === E.EPERM && !u.privileged)) {
+    const key = `${target.path} ${classOf(attribute)}`;
+    if (told.has(key)) return;
+    told.add(key);
+    u.hooks.log('warn', `${target.path} cannot hold extended attributes such as ${attribute}: copied-up files lose them`);
+    return;
+  }
+  if (errno !== E.ENODATA) throw new Errno(errno);
+}
+
+const told = new Set<string>();
+
+function classOf(attribute: string): IcexClass {
+  if (attribute.startsWith('security.')) return 'sec';
+  if (attribute.startsWith('system.')) return 'sys';
+  if (attribute.startsWith('trusted.')) return 'tr';
+  if (attribute.startsWith('user.')) return 'usr';
+  return 'oth';
+}

@@ -1,0 +1,178 @@
+// Copy-up: the first change of something on a branch that takes no writes makes a copy of it on one that
+// does, with its parent directories. The copy is made under a name nobody sees and renamed into place, so a
+// reader, or the next mount after a crash, finds it whole or not at all.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { O, close, openat } from '../posix/file.js';
+import { AT } from '../posix/directory.js';
+import { RENAME, mkdirat, mknodat, readlinkat, renameat2, symlinkat, unlinkat } from '../posix/directory.js';
+import { S, Stat, fstat, statat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { copyAttributes } from './copy-attributes.js';
+import { copyData } from './copy-data.js';
+import type { Node } from './node.js';
+import { copyUpBranch } from './policy.js';
+import type { UnionState } from './state.js';
+import { keepInode } from './xino.js';
+
+let temporaries = 0;
+
+/** A hidden name that no other process of this machine takes at the moment. */
+export function temporaryName(): string {
+  return `.wh..wh.${process.pid.toString(16)}.${(temporaries++).toString(16)}`;
+}
+
+/** Makes sure that the node lies where it may be changed. Returns whether it was copied. */
+export function makeWritable(u: UnionState, node: Node): boolean {
+  const top = node.top;
+  if (top.writable) return false;
+  copyUp(u, node, copyUpBranch(u, node.parent, top));
+  return true;
+}
+
+/** Copies the node to `target`, a branch above it. Of a file only the first `size` bytes, if given. */
+export function copyUp(u: UnionState, node: Node, target: Branch, size = Number.MAX_SAFE_INTEGER): void {
+  if (node.isDirectory) return void ensureDirectory(u, node, target);
+  if (node.removed) return copyUpRemoved(u, node, target, size);
+  const parent = node.parent as Node;
+  ensureDirectory(u, parent, target);
+  const source = u.directoryOn(parent, node.top);
+  const st = new Stat();
+  must(statat(source, node.name, st));
+  const from = node.top;
+  const temporary = temporaryName();
+  let bytes = 0;
+  let ino: number;
+  try {
+    bytes = copyInode(u, source, node.name, st, target, temporary, size);
+    must(statat(target.orphanDir, temporary, copied));
+    ino = copied.ino;
+    const place = u.directoryOn(parent, target);
+    if (st.nlink > 1) u.plinks.add(node.ino, st.ino, target, target.orphanDir, temporary);
+    must(moveIn(target.orphanDir, temporary, place, node.name));
+  } catch (error) {
+    unlinkat(target.orphanDir, temporary, 0);
+    u.plinks.remove(node.ino, target);
+    throw error;
+  }
+  keepInode(target, ino, node.ino);
+  node.layers = target.alone;
+  u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
+}
+
+const copied = new Stat();
+
+/** Makes `temporary` in the branch's orphan directory a copy of the inode. Returns the bytes copied. */
+function copyInode(
+  u: UnionState, source: number, name: string, st: Stat, target: Branch, temporary: string, size: number,
+): number {
+  const orphans = target.orphanDir;
+  switch (st.mode & S.IFMT) {
+    case S.IFREG:
+      return copyFile(u, source, name, st, target, temporary, size);
+    case S.IFLNK: {
+      const to = readlinkat(source, name);
+      if (typeof to === 'number') throw new Errno(-to);
+      must(symlinkat(to, orphans, temporary));
+      break;
+    }
+    default:
+      must(mknodat(orphans, temporary, (st.mode & S.IFMT) | 0o600, st.rdevMajor, st.rdevMinor));
+  }
+  copyAttributes(u, st, { fd: source, name }, { fd: orphans, name: temporary }, target);
+  return 0;
+}
+
+function copyFile(
+  u: UnionState, source: number, name: string, st: Stat, target: Branch, temporary: string, size: number,
+): number {
+  const from = must(openat(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, 0));
+  try {
+    // 0600 until owner and mode are right: nobody but us can open it meanwhile.
+    const to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600));
+    try {
+      const bytes = copyData(from, to, Math.min(size, st.size), size >= st.size);
+      copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
+      return bytes;
+    } finally {
+      close(to);
+    }
+  } finally {
+    close(from);
+  }
+}
+
+/** Renames into place, never over something that somebody has put there directly. */
+export function moveIn(fromDir: number, from: string, toDir: number, to: string): number {
+  const result = renameat2(fromDir, from, toDir, to, RENAME.NOREPLACE);
+  // File systems that know no flags.
+  return result === -E.EINVAL || result === -E.ENOSYS ? renameat2(fromDir, from, toDir, to, 0) : result;
+}
+
+/** A file without a name, still open: its copy has none either. */
+function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number): void {
+  const from = must(openat(AT_FDCWD, `/proc/self/fd/${String(node.anchor)}`, O.RDONLY, 0));
+  const temporary = temporaryName();
+  let to = -1;
+  try {
+    const st = new Stat();
+    must(fstat(from, st));
+    to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600));
+    copyData(from, to, Math.min(size, st.size), size >= st.size);
+    copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
+  } catch (error) {
+    if (to >= 0) close(to);
+    throw error;
+  } finally {
+    close(from);
+    unlinkat(target.orphanDir, temporary, 0);
+  }
+  close(node.anchor);
+  node.anchor = to;
+  node.layers = target.alone;
+}
+
+const AT_FDCWD = AT.FDCWD;
+
+/** Makes sure that the directory lies on `target`, its parents first. Its contents are not copied. */
+export function ensureDirectory(u: UnionState, node: Node, target: Branch): void {
+  if (node.layerOf(target) >= 0) return;
+  if (node.removed || node.parent === null) throw new Errno(E.ENOENT);
+  const { parent } = node;
+  ensureDirectory(u, parent, target);
+  const place = u.directoryOn(parent, target);
+  const source = u.directory(node, 0);
+  const st = new Stat();
+  must(fstat(source, st));
+  // In its own parent rather than among the orphans: who may not write a directory may not move it either.
+  const temporary = temporaryName();
+  must(mkdirat(place, temporary, 0o700));
+  let ino = 0;
+  try {
+    const fd = must(openat(place, temporary, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0));
+    try {
+      copyAttributes(u, st, { fd: source, name: '' }, { fd, name: '' }, target);
+      must(fstat(fd, st));
+      ino = st.ino;
+    } finally {
+      close(fd);
+    }
+    const moved = moveIn(place, temporary, place, node.name);
+    if (moved === -E.EEXIST) adopt(place, temporary, node.name);
+    else must(moved);
+  } catch (error) {
+    unlinkat(place, temporary, AT.REMOVEDIR);
+    throw error;
+  }
+  const { top } = node;
+  if (target.index < top.index) keepInode(target, ino, node.ino);
+  u.addLayer(node, target);
+  u.event('copy-up', target, () => node.path(), { from: top.path, bytes: 0 });
+}
+
+/** A directory of that name is there already (made directly): it serves as it is. */
+function adopt(place: number, temporary: string, name: string): void {
+  must(unlinkat(place, temporary, AT.REMOVEDIR));
+  must(statat(place, name, copied));
+  if ((copied.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.EIO);
+}

@@ -1,0 +1,206 @@
+// Making new names: create, mknod, symlink, mkdir, tmpfile. A new name goes to the branch that the create
+// policy chooses; a whiteout of it there is removed once the new thing stands in its place, so that at no
+// moment the name shows what lies below.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { O, close, openat } from '../posix/file.js';
+import { AT } from '../posix/directory.js';
+import { mkdirat, mknodat, symlinkat, unlinkat } from '../posix/directory.js';
+import { S, type Stat, fstat, statat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { ensureDirectory, temporaryName } from './copyup.js';
+import { type FileHandle, makeHandle, open } from './file-handle.js';
+import { Probe, nodeOf, probe } from './lookup.js';
+import { checkName } from './name.js';
+import { Node } from './node.js';
+import { createBranch } from './policy.js';
+import { removeTree } from './remove-tree.js';
+import { fillAttributes } from './shown.js';
+import type { UnionState } from './state.js';
+import { makeOpaque, removeWhiteout } from './whiteout.js';
+import { forgetInode, unionInode } from './xino.js';
+
+const existing = new Probe();
+
+/** A name to be made: where, and whether a whiteout of it stands there. */
+interface Site {
+  branch: Branch;
+  dirfd: number;
+  whiteout: boolean;
+}
+
+const site: Site = { branch: null as unknown as Branch, dirfd: -1, whiteout: false };
+
+/** Chooses and prepares the place of a new name. Throws EEXIST if the name is there, EROFS if nothing takes it. */
+function prepare(u: UnionState, parent: Node, name: string, isDirectory: boolean): Site {
+  checkName(name);
+  u.refresh(parent);
+  if (parent.removed) throw new Errno(E.ENOENT);
+  if (probe(u, parent, name, existing)) throw new Errno(E.EEXIST);
+  return prepareAbsent(u, parent, name, isDirectory);
+}
+
+function prepareAbsent(u: UnionState, parent: Node, name: string, isDirectory: boolean): Site {
+  const branch = createBranch(u, parent, existing.whiteout, isDirectory);
+  ensureDirectory(u, parent, branch);
+  site.branch = branch;
+  site.dirfd = u.directoryOn(parent, branch);
+  site.whiteout = existing.whiteout === branch;
+  if (site.whiteout) clearBehindWhiteout(site.dirfd, name);
+  return site;
+}
+
+/** What stands beside its own whiteout is not seen: left by a crash, or put there directly. */
+function clearBehindWhiteout(dirfd: number, name: string): void {
+  if (statat(dirfd, name, existing.stat) >= 0) removeTree(dirfd, name);
+}
+
+/** The whiteout goes once the name is made; then the name is seen. */
+function reveal(u: UnionState, at: Site, parent: Node, name: string): void {
+  if (!at.whiteout) return;
+  removeWhiteout(at.dirfd, name);
+  u.event('unwhiteout', at.branch, () => childPath(parent, name));
+}
+
+export function childPath(parent: Node, name: string): string {
+  const above = parent.path();
+  return `${above === '/' ? '' : above}/${Buffer.from(name, 'latin1').toString('utf8')}`;
+}
+
+/** The node of what was just made. */
+function made(u: UnionState, at: Site, parent: Node, name: string, out: Stat): Node {
+  must(statat(at.dirfd, name, out));
+  // A new inode: an old entry under its number belongs to a file that is gone.
+  forgetInode(at.branch, out.ino);
+  const ino = unionInode(at.branch, out.ino);
+  const stale = u.nodes.find(ino);
+  if (stale !== undefined) u.nodes.disown(stale);
+  const node = new Node(ino, out.mode & S.IFMT, parent, name, at.branch.alone);
+  node.limit = parent.limit;
+  node.epoch = u.epoch;
+  u.nodes.add(node);
+  fillAttributes(u, node, out);
+  return node;
+}
+
+/** CREATE: makes and opens a file; without O_EXCL an existing one is opened. */
+export function create(
+  u: UnionState, parent: Node, name: string, flags: number, mode: number, out: Stat, kill: boolean,
+): FileHandle {
+  checkName(name);
+  u.refresh(parent);
+  if (parent.removed) throw new Errno(E.ENOENT);
+  if (probe(u, parent, name, existing)) {
+    if (flags & O.EXCL) throw new Errno(E.EEXIST);
+    const handle = open(u, nodeOf(u, parent, name, existing, out), flags, kill);
+    return handle;
+  }
+  const at = prepareAbsent(u, parent, name, false);
+  const open0 = (flags & (O.ACCMODE | O.DSYNC | O.SYNC)) | O.CREAT | O.EXCL | O.NOFOLLOW;
+  u.asCaller();
+  const fd = openat(at.dirfd, name, open0, mode & 0o7777);
+  u.asSelf();
+  must(fd);
+  try {
+    reveal(u, at, parent, name);
+    const node = made(u, at, parent, name, out);
+    node.writtenHere = true;
+    u.event('create', at.branch, () => node.path());
+    return makeHandle(u, node, flags, fd);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/** MKNOD: a file, fifo, socket or device. */
+export function mknod(
+  u: UnionState, parent: Node, name: string, mode: number, rdevMajor: number, rdevMinor: number, out: Stat,
+): Node {
+  const at = prepare(u, parent, name, false);
+  u.asCaller();
+  const result = mknodat(at.dirfd, name, mode, rdevMajor, rdevMinor);
+  u.asSelf();
+  must(result);
+  reveal(u, at, parent, name);
+  const node = made(u, at, parent, name, out);
+  u.event('create', at.branch, () => node.path());
+  return node;
+}
+
+export function symlink(u: UnionState, parent: Node, name: string, target: string, out: Stat): Node {
+  const at = prepare(u, parent, name, false);
+  u.asCaller();
+  const result = symlinkat(target, at.dirfd, name);
+  u.asSelf();
+  must(result);
+  reveal(u, at, parent, name);
+  const node = made(u, at, parent, name, out);
+  u.event('create', at.branch, () => node.path());
+  return node;
+}
+
+/**
+ * MKDIR. Over a whiteout (or always, with diropq=a) the new directory is opaque: what lies below under its
+ * name must not come up again. The mark is made while the whiteout still hides the directory.
+ */
+export function mkdir(u: UnionState, parent: Node, name: string, mode: number, out: Stat): Node {
+  const at = prepare(u, parent, name, true);
+  u.asCaller();
+  const result = mkdirat(at.dirfd, name, mode & 0o7777);
+  u.asSelf();
+  must(result);
+  const opaque = at.whiteout || u.options.diropq === 'a';
+  if (opaque) {
+    try {
+      const fd = must(openat(at.dirfd, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0));
+      try {
+        makeOpaque(at.branch, fd);
+      } finally {
+        close(fd);
+      }
+    } catch (error) {
+      unlinkat(at.dirfd, name, AT.REMOVEDIR);
+      throw error;
+    }
+  }
+  reveal(u, at, parent, name);
+  const node = made(u, at, parent, name, out);
+  if (opaque) {
+    node.limit = Math.min(node.limit, at.branch.index);
+    u.event('opaque', at.branch, () => node.path());
+  }
+  u.event('mkdir', at.branch, () => node.path());
+  return node;
+}
+
+/** TMPFILE: a file without a name, on the branch where a new name in `parent` would go. */
+export function tmpfile(u: UnionState, parent: Node, flags: number, mode: number, out: Stat): FileHandle {
+  u.refresh(parent);
+  const branch = createBranch(u, parent, null, false);
+  ensureDirectory(u, parent, branch);
+  const dirfd = u.directoryOn(parent, branch);
+  const fd = must(openTemporary(u, dirfd, branch, flags, mode));
+  must(fstat(fd, out));
+  const node = new Node(unionInode(branch, out.ino), S.IFREG, parent, '', branch.alone);
+  node.removed = true;
+  node.anchor = must(openat(AT.FDCWD, `/proc/self/fd/${String(fd)}`, O.PATH, 0));
+  u.nodes.add(node);
+  fillAttributes(u, node, out);
+  return makeHandle(u, node, flags, fd);
+}
+
+function openTemporary(u: UnionState, dirfd: number, branch: Branch, flags: number, mode: number): number {
+  const access = flags & (O.ACCMODE | O.DSYNC | O.SYNC | O.EXCL);
+  u.asCaller();
+  const fd = openat(dirfd, '.', access | O.TMPFILE, mode & 0o7777);
+  u.asSelf();
+  if (fd !== -E.EOPNOTSUPP && fd !== -E.EISDIR) return fd;
+  // A branch without O_TMPFILE: a hidden name, removed at once.
+  const hidden = temporaryName();
+  u.asCaller();
+  const named = openat(branch.orphanDir, hidden, (access & ~O.EXCL) | O.CREAT | O.EXCL, mode & 0o7777);
+  u.asSelf();
+  if (named >= 0) unlinkat(branch.orphanDir, hidden, 0);
+  return named;
+}

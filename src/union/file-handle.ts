@@ -1,0 +1,201 @@
+// Open files. A descriptor on a branch that takes no writes is opened for reading only; the first write copies
+// the file up, and every handle of it then goes over to the copy: a reader sees what a later writer wrote.
+
+import { E, Errno, must } from '../posix/errno.js';
+import {
+  O, close, copyFileRange, fallocate, fdatasync, fsync, lseek, pread, pwrite,
+} from '../posix/file.js';
+import { Stat, fstat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { copyUp } from './copyup.js';
+import { copyUpOnOpen } from './copyup-on-open.js';
+import { killSuidgid } from './mode.js';
+import { openNode } from './place.js';
+import type { Node } from './node.js';
+import { copyUpBranch } from './policy.js';
+import { materializeNames } from './pseudo-link.js';
+import type { UnionState } from './state.js';
+
+export class FileHandle {
+  /** The pages the kernel has cached of the file are still right (FOPEN_KEEP_CACHE). */
+  keepCache = false;
+  /** The kernel must not cache at all (FOPEN_DIRECT_IO). */
+  direct = false;
+
+  constructor(
+    readonly id: number,
+    readonly node: Node,
+    public fd: number,
+    /** The branch `fd` was opened on. */
+    public branch: Branch,
+    /** As the user opened it; writing may wait for the copy-up. */
+    readonly flags: number,
+  ) {}
+}
+
+/** Handles by the number the kernel keeps of them. */
+export class HandleTable<H> {
+  private readonly handles: (H | undefined)[] = [undefined];
+  private readonly free: number[] = [];
+
+  add(make: (id: number) => H): H {
+    const id = this.free.pop() ?? this.handles.length;
+    return (this.handles[id] = make(id));
+  }
+
+  get(id: number): H | undefined {
+    return this.handles[id];
+  }
+
+  remove(id: number): void {
+    if (this.handles[id] === undefined) return;
+    this.handles[id] = undefined;
+    this.free.push(id);
+  }
+
+  get count(): number {
+    return this.handles.length - 1 - this.free.length;
+  }
+
+  *all(): Generator<H> {
+    for (const handle of this.handles) if (handle !== undefined) yield handle;
+  }
+}
+
+/** O_* that we pass to the branch: O_APPEND is the kernel's matter (pwrite would ignore the offset). */
+const PASSED = O.ACCMODE | O.NONBLOCK | O.DSYNC | O.SYNC | O.NOATIME;
+
+/** OPEN. With O_TRUNC the file is emptied; copying up an empty file keeps its time, as AUFS does. */
+export function open(u: UnionState, node: Node, flags: number, kill = false): FileHandle {
+  u.refresh(node);
+  const writes = (flags & O.ACCMODE) !== O.RDONLY;
+  if (writes || flags & O.TRUNC) {
+    if (!node.top.writable) {
+      const target = copyUpBranch(u, node.parent, node.top);
+      if (flags & O.TRUNC) copyUp(u, node, target, 0);
+    } else if (flags & O.TRUNC) {
+      truncate(u, node, kill);
+    }
+  }
+  copyUpOnOpen(u, node);
+  materializeNames(u, node);
+  return makeHandle(u, node, flags, openOn(u, node, flags));
+}
+
+function truncate(u: UnionState, node: Node, kill: boolean): void {
+  close(must(openNode(u, node, O.WRONLY | O.TRUNC | O.NONBLOCK)));
+  if (kill) killSuidgid(u, node);
+  node.writtenHere = true;
+}
+
+/** A descriptor of the node on its branch; for reading only where the branch takes no writes. */
+function openOn(u: UnionState, node: Node, flags: number): number {
+  const passed = node.top.writable ? flags & PASSED : (flags & PASSED & ~O.ACCMODE) | O.RDONLY;
+  const fd = openNode(u, node, passed);
+  if (fd >= 0) return fd;
+  // O_NOATIME is for owners only; the caller may be, we may not.
+  if (fd === -E.EPERM && passed & O.NOATIME) return must(openNode(u, node, passed & ~O.NOATIME));
+  throw new Errno(fd === -E.ENOENT || fd === -E.ELOOP ? E.ESTALE : -fd);
+}
+
+const opened = new Stat();
+
+export function makeHandle(u: UnionState, node: Node, flags: number, fd: number): FileHandle {
+  node.handles++;
+  node.top.opens++;
+  const handle = u.files.add((id) => new FileHandle(id, node, fd, node.top, flags));
+  handle.keepCache = pagesStillRight(node, fd);
+  return handle;
+}
+
+/**
+ * The kernel's pages of a file are dropped at open unless nobody but this mount changed the file since they
+ * were read: same modification time and size, or written by ourselves.
+ */
+function pagesStillRight(node: Node, fd: number): boolean {
+  if (fstat(fd, opened) < 0) return false;
+  const same = node.writtenHere ||
+    (node.cachedMtime === opened.mtime && node.cachedMtimeNsec === opened.mtimeNsec && node.cachedSize === opened.size);
+  node.cachedMtime = opened.mtime;
+  node.cachedMtimeNsec = opened.mtimeNsec;
+  node.cachedSize = opened.size;
+  node.writtenHere = false;
+  return same;
+}
+
+/** Makes the handle's descriptor one of the file where it is now. */
+function follow(u: UnionState, handle: FileHandle): number {
+  const { node } = handle;
+  if (handle.branch === node.top) return handle.fd;
+  const fd = openOn(u, node, handle.flags);
+  close(handle.fd);
+  handle.branch.opens--;
+  node.top.opens++;
+  handle.fd = fd;
+  handle.branch = node.top;
+  return fd;
+}
+
+/** The handle's descriptor for changing the file, copied up if need be; -1 if it was not opened for writing. */
+export function writableDescriptor(u: UnionState, handle: FileHandle): number {
+  if ((handle.flags & O.ACCMODE) === O.RDONLY) return -1;
+  const { node } = handle;
+  if (!node.top.writable) copyUp(u, node, copyUpBranch(u, node.parent, node.top));
+  return follow(u, handle);
+}
+
+function mustWrite(u: UnionState, handle: FileHandle): number {
+  const fd = writableDescriptor(u, handle);
+  if (fd < 0) throw new Errno(E.EBADF);
+  return fd;
+}
+
+/** READ into memory at `address`. Returns the bytes read, fewer at the end of the file. */
+export function read(u: UnionState, handle: FileHandle, offset: number, size: number, address: number): number {
+  return must(pread(follow(u, handle), address, size, offset));
+}
+
+/** WRITE from memory at `address`. Returns the bytes written. */
+export function write(
+  u: UnionState, handle: FileHandle, offset: number, size: number, address: number, kill: boolean,
+): number {
+  const fd = mustWrite(u, handle);
+  if (kill) killSuidgid(u, handle.node);
+  handle.node.writtenHere = true;
+  return must(pwrite(fd, address, size, offset));
+}
+
+export function release(u: UnionState, handle: FileHandle): void {
+  close(handle.fd);
+  handle.branch.opens--;
+  u.files.remove(handle.id);
+  const { node } = handle;
+  node.handles--;
+  u.nodes.drop(node);
+}
+
+/** FSYNC. As AUFS: success for a descriptor that was not opened for writing. */
+export function fsyncFile(u: UnionState, handle: FileHandle, datasync: boolean): void {
+  const fd = follow(u, handle);
+  if (!handle.branch.writable) return;
+  must(datasync ? fdatasync(fd) : fsync(fd));
+}
+
+export function allocateSpace(u: UnionState, handle: FileHandle, mode: number, offset: number, length: number): void {
+  const fd = mustWrite(u, handle);
+  handle.node.writtenHere = true;
+  must(fallocate(fd, mode, offset, length));
+}
+
+export function seek(u: UnionState, handle: FileHandle, offset: number, whence: number): number {
+  return must(lseek(follow(u, handle), offset, whence));
+}
+
+/** COPY_FILE_RANGE between two files of the union; the target is copied up if need be. */
+export function copyRange(
+  u: UnionState, input: FileHandle, offIn: number, output: FileHandle, offOut: number, length: number,
+): number {
+  const to = mustWrite(u, output);
+  output.node.writtenHere = true;
+  return must(copyFileRange(follow(u, input), offIn, to, offOut, length, 0));
+}

@@ -1,0 +1,164 @@
+// Lookup: a name is searched from the top branch down. A whiteout ends the search; the first thing found
+// is what the union shows; a directory goes on to be merged with the directories below it, until an opaque
+// mark or a whiteout. Something else than a directory below a directory is passed over.
+
+import { E, Errno } from '../posix/errno.js';
+import { S, Stat, statat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { checkName } from './name.js';
+import { Node } from './node.js';
+import { redirectPlink } from './pseudo-link.js';
+import { fillAttributes } from './shown.js';
+import type { UnionState } from './state.js';
+import { hasWhiteout, isOpaque } from './whiteout.js';
+import { freshInode, unionInode } from './xino.js';
+
+/** What lookup found of one name; reused from call to call. */
+export class Probe {
+  /** Where it was found, top first: one branch, or a directory's layers. */
+  layers: readonly Branch[] = [];
+  /** S_IFMT bits, 0 where nothing was found. */
+  type = 0;
+  /** The attributes on layers[0]. */
+  readonly stat = new Stat();
+  /** The branch whose whiteout ended the search, if one did. */
+  whiteout: Branch | null = null;
+  /** The lowest position on which something under this directory would be seen. */
+  limit = Number.MAX_SAFE_INTEGER;
+}
+
+const below = new Stat();
+
+/**
+ * Searches `name` in the layers of `parent` from position `from` on. Returns whether it was found.
+ * Makes no node, so it may be used inside operations.
+ */
+export function probe(u: UnionState, parent: Node, name: string, into: Probe, from = 0): boolean {
+  const { layers } = parent;
+  into.type = 0;
+  into.whiteout = null;
+  into.limit = parent.limit;
+  let merged: Branch[] | null = null;
+  for (let i = from; i < layers.length; i++) {
+    const branch = layers[i] as Branch;
+    const fd = u.directory(parent, i);
+    if (branch.whiteouts && hasWhiteout(fd, name)) {
+      into.whiteout = branch;
+      if (merged !== null) into.limit = Math.min(into.limit, branch.index - 1);
+      break;
+    }
+    const stat = into.type === 0 ? into.stat : below;
+    const result = statat(fd, name, stat);
+    if (result < 0) {
+      if (result === -E.ENOENT) continue;
+      // A branch with shorter names than ours does not have this one.
+      if (result === -E.ENAMETOOLONG && i > 0) continue;
+      throw new Errno(-result);
+    }
+    const type = stat.mode & S.IFMT;
+    if (into.type === 0) {
+      into.type = type;
+      into.layers = branch.alone;
+      if (type !== S.IFDIR) return true;
+      merged = [branch];
+    } else if (type === S.IFDIR) {
+      merged?.push(branch);
+    } else {
+      continue;
+    }
+    if (branch.whiteouts && directoryIsOpaque(u, parent, i, name)) {
+      into.limit = Math.min(into.limit, branch.index);
+      break;
+    }
+  }
+  if (merged !== null && merged.length > 1) into.layers = merged.length === layers.length ? layers : merged;
+  return into.type !== 0;
+}
+
+function directoryIsOpaque(u: UnionState, parent: Node, layer: number, name: string): boolean {
+  // The lowest branch has nothing to hide, but what is created may go to a branch that the parent is not on.
+  if (layer === parent.layers.length - 1 && u.branches.length - 1 === (parent.layers[layer] as Branch).index) return false;
+  const fd = u.openChild(parent, layer, name);
+  try {
+    return isOpaque(fd);
+  } finally {
+    u.closeChild(fd);
+  }
+}
+
+const found = new Probe();
+
+/**
+ * LOOKUP: the node of a name, its attributes in `out`; null where there is no such name.
+ * Throws EPERM for AUFS's own names, ENAMETOOLONG for names over 242 bytes.
+ */
+export function lookup(u: UnionState, parent: Node, name: string, out: Stat): Node | null {
+  checkName(name);
+  u.refresh(parent);
+  if (parent.removed) return null;
+  if (!probe(u, parent, name, found)) return null;
+  const node = nodeOf(u, parent, name, found, out);
+  return node;
+}
+
+/** The node for what `probe` found: the one that is known already, or a new one. Attributes in `out`. */
+export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, out: Stat): Node {
+  const top = what.layers[0] as Branch;
+  let ino = unionInode(top, what.stat.ino);
+  const known = u.nodes.find(ino);
+  out.copy(what.stat);
+  if (known !== undefined) {
+    if (known.type === what.type) {
+      if (known.isDirectory) return adoptDirectory(u, known, parent, name, what, out);
+      if (known.top === top) return adoptFile(u, known, parent, name, out);
+      if (redirectPlink(u, known, parent, name, out)) return known;
+    }
+    if (known.type !== what.type || known.top.index > top.index) u.nodes.disown(known);
+    else ino = freshInode(top, what.stat.ino);
+  } else if (what.stat.nlink > 1 && what.type !== S.IFDIR) {
+    const linked = u.plinks.revive(u, ino, parent, name, top, out);
+    if (linked !== null) return linked;
+  }
+  const node = new Node(ino, what.type, parent, name, what.layers);
+  node.limit = what.limit;
+  node.epoch = u.epoch;
+  u.nodes.add(node);
+  fillAttributes(u, node, out);
+  return node;
+}
+
+function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, what: Probe, out: Stat): Node {
+  if (node.parent !== parent || node.name !== name) {
+    // Renamed directly on a branch: what we knew of its place is old.
+    u.forgetDescriptors(node);
+    node.setPlace(parent, name, false);
+  }
+  if (!sameLayers(node.layers, what.layers)) {
+    u.forgetDescriptors(node);
+    node.layers = what.layers;
+  }
+  node.limit = what.limit;
+  node.epoch = u.epoch;
+  node.removed = false;
+  fillAttributes(u, node, out);
+  return node;
+}
+
+function adoptFile(u: UnionState, node: Node, parent: Node, name: string, out: Stat): Node {
+  if (node.removed) {
+    node.setPlace(parent, name, false);
+    node.removed = false;
+  } else {
+    node.addName(parent, name);
+  }
+  node.epoch = u.epoch;
+  fillAttributes(u, node, out);
+  return node;
+}
+
+export function sameLayers(a: readonly Branch[], b: readonly Branch[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,214 @@
+// The merged listing of a directory (AUFS: virtual directory, VDIR): the names of all its layers, each once, less
+// those that a whiteout above hides. A handle keeps the listing it began with until it is rewound, so that
+// offsets stay right while names come and go.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { O, close, fsync, openat } from '../posix/file.js';
+import { DT, readDirectory } from '../posix/directory.js';
+import { S, type Stat, statat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { copyUpOnOpen } from './copyup-on-open.js';
+import { Probe, lookup, nodeOf } from './lookup.js';
+import { WHITEOUT_PREFIX } from './name.js';
+import type { Node } from './node.js';
+import type { UnionState } from './state.js';
+import { OPAQUE_MARK } from './whiteout.js';
+import { unionInode } from './xino.js';
+
+/** The listing: parallel arrays, in the order of the branches. */
+export interface Listing {
+  names: string[];
+  /** DT_*. */
+  types: number[];
+  /** Inode numbers on the branch. */
+  inodes: number[];
+  /** Where each name was first found. */
+  branches: Branch[];
+}
+
+export class DirHandle {
+  /** The kernel may keep the listing (FOPEN_CACHE_DIR). */
+  cacheable = false;
+  listing: Listing | null = null;
+
+  constructor(
+    readonly id: number,
+    readonly node: Node,
+    /** Counted as open on these (EBUSY when a branch is to be deleted). */
+    readonly layers: readonly Branch[],
+  ) {}
+}
+
+type Sink = (name: string, type: number, ino: number, next: number) => boolean;
+type PlusSink = (name: string, type: number, ino: number, next: number, node: Node | null) => boolean;
+
+export function opendir(u: UnionState, node: Node): DirHandle {
+  u.refresh(node);
+  copyUpOnOpen(u, node);
+  node.handles++;
+  const { layers } = node;
+  for (const branch of layers) branch.opens++;
+  return u.directories.add((id) => new DirHandle(id, node, layers));
+}
+
+export function releasedir(u: UnionState, handle: DirHandle): void {
+  for (const branch of handle.layers) branch.opens--;
+  u.directories.remove(handle.id);
+  handle.node.handles--;
+  u.nodes.drop(handle.node);
+}
+
+/** Cookies: 1 after '.', 2 after '..', 3 after the first name. */
+const DOTS = 2;
+
+/** READDIR from `cookie` on; 0 begins anew. Stops when `sink` returns false. */
+export function readdir(u: UnionState, handle: DirHandle, cookie: number, sink: Sink): void {
+  const { node } = handle;
+  const listing = listingFrom(u, handle, cookie);
+  if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1)) return;
+  if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2)) return;
+  for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
+    const ino = unionInode(listing.branches[i] as Branch, listing.inodes[i] as number);
+    if (!sink(listing.names[i] as string, listing.types[i] as number, ino, i + DOTS + 1)) return;
+  }
+}
+
+/** READDIRPLUS: with the node and attributes of each name; the node is null where only the name is known. */
+export function readdirplus(u: UnionState, handle: DirHandle, cookie: number, out: Stat, sink: PlusSink): void {
+  const { node } = handle;
+  const listing = listingFrom(u, handle, cookie);
+  if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1, null)) return;
+  if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2, null)) return;
+  for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
+    const name = listing.names[i] as string;
+    const child = childOf(u, node, listing, i, out);
+    if (child === undefined) continue;
+    const ino = child === null ? unionInode(listing.branches[i] as Branch, listing.inodes[i] as number) : child.ino;
+    if (!sink(name, listing.types[i] as number, ino, i + DOTS + 1, child)) {
+      // Not handed out: nobody will forget it.
+      if (child !== null) u.nodes.drop(child);
+      return;
+    }
+  }
+}
+
+const listed = new Probe();
+
+/** The node of a listed name; null for a name that cannot be looked up, undefined if it is gone meanwhile. */
+function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: Stat): Node | null | undefined {
+  const name = listing.names[i] as string;
+  const branch = listing.branches[i] as Branch;
+  try {
+    // The listing tells where a file is seen: one call, where lookup would ask every layer for whiteouts.
+    // A directory has to be merged.
+    if (listing.types[i] !== DT.DIR && listing.types[i] !== DT.UNKNOWN && node.layers.includes(branch)) {
+      if (statat(u.directoryOn(node, branch), name, listed.stat) >= 0) {
+        listed.type = listed.stat.mode & S.IFMT;
+        listed.layers = branch.alone;
+        listed.limit = node.limit;
+        if (listed.type !== S.IFDIR) return nodeOf(u, node, name, listed, out);
+      }
+    }
+    return lookup(u, node, name, out) ?? undefined;
+  } catch (error) {
+    if (error instanceof Errno) return null;
+    throw error;
+  }
+}
+
+function listingFrom(u: UnionState, handle: DirHandle, cookie: number): Listing {
+  if (cookie === 0 || handle.listing === null) handle.listing = list(u, handle.node);
+  return handle.listing;
+}
+
+/** Reads all layers of a directory. A directory that was removed is empty. */
+export function list(u: UnionState, node: Node): Listing {
+  const listing: Listing = { names: [], types: [], inodes: [], branches: [] };
+  u.refresh(node);
+  if (node.removed) return listing;
+  const { layers } = node;
+  const hidden = new Set<string>();
+  const seen = layers.length > 1 ? new Set<string>() : null;
+  for (let i = 0; i < layers.length; i++) {
+    const branch = layers[i] as Branch;
+    const start = listing.names.length;
+    const whiteouts: string[] = [];
+    readLayer(u, node, i, (name, type, ino) => {
+      if (name.startsWith(WHITEOUT_PREFIX)) {
+        if (branch.whiteouts && name !== OPAQUE_MARK) whiteouts.push(name.slice(WHITEOUT_PREFIX.length));
+        if (!u.options.shwh || !branch.whiteouts || name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
+      } else if (hidden.has(name)) return;
+      if (seen !== null) {
+        if (seen.has(name)) return;
+        seen.add(name);
+      }
+      listing.names.push(name);
+      listing.types.push(type);
+      listing.inodes.push(ino);
+      listing.branches.push(branch);
+    });
+    if (whiteouts.length > 0) {
+      for (const name of whiteouts) hidden.add(name);
+      dropHiddenHere(listing, start, whiteouts);
+    }
+  }
+  return listing;
+}
+
+/** A name beside its own whiteout is hidden, in whatever order the branch listed the two. */
+function dropHiddenHere(listing: Listing, start: number, whiteouts: readonly string[]): void {
+  const set = new Set(whiteouts);
+  let to = start;
+  for (let i = start; i < listing.names.length; i++) {
+    if (set.has(listing.names[i] as string)) continue;
+    listing.names[to] = listing.names[i] as string;
+    listing.types[to] = listing.types[i] as number;
+    listing.inodes[to] = listing.inodes[i] as number;
+    listing.branches[to++] = listing.branches[i] as Branch;
+  }
+  listing.names.length = listing.types.length = listing.inodes.length = listing.branches.length = to;
+}
+
+function readLayer(
+  u: UnionState, node: Node, layer: number, visit: (name: string, type: number, ino: number) => void,
+): void {
+  const fd = must(openat(u.directory(node, layer), '.', O.RDONLY | O.DIRECTORY, 0));
+  const result = readDirectory(fd, visit);
+  close(fd);
+  must(result);
+}
+
+/**
+ * Whether a directory shows no name from layer `from` on; names that whiteouts of higher layers hide do not
+ * count. Stops at the first name.
+ */
+export function isEmpty(u: UnionState, node: Node, from = 0): boolean {
+  const { layers } = node;
+  const hidden = new Set<string>();
+  for (let i = 0; i < layers.length; i++) {
+    const branch = layers[i] as Branch;
+    const names: string[] = [];
+    const last = i === layers.length - 1;
+    readLayer(u, node, i, (name) => {
+      if (!name.startsWith(WHITEOUT_PREFIX)) names.push(name);
+      else if (branch.whiteouts) hidden.add(name.slice(WHITEOUT_PREFIX.length));
+    });
+    if (i >= from) for (const name of names) if (!hidden.has(name)) return false;
+    // What a higher layer shows hides the same name below, when only the lower ones are asked about.
+    if (i < from && !last) for (const name of names) hidden.add(name);
+  }
+  return true;
+}
+
+/** FSYNCDIR: the layers that take writes. */
+export function fsyncdir(u: UnionState, handle: DirHandle): void {
+  const { node } = handle;
+  if (node.removed) return;
+  for (let i = 0; i < node.layers.length; i++) {
+    if (!(node.layers[i] as Branch).writable) continue;
+    const fd = must(openat(u.directory(node, i), '.', O.RDONLY | O.DIRECTORY, 0));
+    const result = fsync(fd);
+    close(fd);
+    if (result !== -E.EINVAL) must(result);
+  }
+}

@@ -1,0 +1,134 @@
+// unlink and rmdir: a whiteout is made where a lower branch would show the name again, then what lies on the
+// branch is removed. The whiteout comes first: from then on the name is gone for every reader, and stays so
+// after a crash.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { O, close, openat } from '../posix/file.js';
+import { AT } from '../posix/directory.js';
+import { renameat2, unlinkat } from '../posix/directory.js';
+import { S } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { ensureDirectory, temporaryName } from './copyup.js';
+import { childPath } from './create.js';
+import { Probe, probe } from './lookup.js';
+import { isEmpty } from './merged-directory.js';
+import { checkName } from './name.js';
+import type { Node } from './node.js';
+import { copyUpBranch } from './policy.js';
+import { removeTree } from './remove-tree.js';
+import type { UnionState } from './state.js';
+import { makeWhiteout } from './whiteout.js';
+import { forgetInode, unionInode } from './xino.js';
+
+const target = new Probe();
+const lower = new Probe();
+
+/** The known node of what a probe found, if the kernel knows it. */
+export function knownNode(u: UnionState, what: Probe): Node | undefined {
+  const node = u.nodes.find(unionInode(what.layers[0] as Branch, what.stat.ino));
+  return node?.type === what.type ? node : undefined;
+}
+
+/** Whether a name would come up again from below `branch` once it is gone there. */
+export function showsBelow(u: UnionState, parent: Node, name: string, branch: Branch): boolean {
+  if (parent.limit <= branch.index) return false;
+  const { layers } = parent;
+  for (let i = 0; i < layers.length; i++) {
+    if ((layers[i] as Branch).index > branch.index) return probe(u, parent, name, lower, i);
+  }
+  return false;
+}
+
+/** UNLINK. */
+export function unlink(u: UnionState, parent: Node, name: string): void {
+  find(u, parent, name);
+  if (target.type === S.IFDIR) throw new Errno(E.EISDIR);
+  const source = target.layers[0] as Branch;
+  const node = knownNode(u, target);
+  const { ino, nlink } = target.stat;
+  const branch = copyUpBranch(u, parent, source);
+  const hide = branch !== source || showsBelow(u, parent, name, branch);
+  ensureDirectory(u, parent, branch);
+  const dirfd = u.directoryOn(parent, branch);
+  if (node !== undefined) keepReachable(u, node, parent, name);
+  if (hide) whiteout(u, branch, dirfd, parent, name);
+  if (branch === source) {
+    must(unlinkat(dirfd, name, 0));
+    if (nlink <= 1) forgetInode(branch, ino);
+  }
+  if (node !== undefined) dropName(u, node, parent, name, nlink);
+  u.event('unlink', branch, () => childPath(parent, name));
+}
+
+/** RMDIR of a directory that shows nothing, however many whiteouts it holds. */
+export function rmdir(u: UnionState, parent: Node, name: string): void {
+  find(u, parent, name);
+  if (target.type !== S.IFDIR) throw new Errno(E.ENOTDIR);
+  const source = target.layers[0] as Branch;
+  const node = knownNode(u, target);
+  if (node === undefined) throw new Errno(E.ESTALE);
+  if (!isEmpty(u, node)) throw new Errno(E.ENOTEMPTY);
+  const branch = copyUpBranch(u, parent, source);
+  const hide = branch !== source || showsBelow(u, parent, name, branch);
+  ensureDirectory(u, parent, branch);
+  const dirfd = u.directoryOn(parent, branch);
+  keepReachable(u, node, parent, name);
+  if (hide) whiteout(u, branch, dirfd, parent, name);
+  if (branch === source) {
+    removeDirectory(dirfd, name);
+    forgetInode(branch, target.stat.ino);
+  }
+  dropName(u, node, parent, name, 1);
+  u.event('rmdir', branch, () => childPath(parent, name));
+}
+
+/** Removes a directory that holds nothing but whiteouts: out of sight first, at once, then piece by piece. */
+export function removeDirectory(dirfd: number, name: string): void {
+  const removed = unlinkat(dirfd, name, AT.REMOVEDIR);
+  if (removed >= 0) return;
+  if (removed !== -E.ENOTEMPTY && removed !== -E.EEXIST) throw new Errno(-removed);
+  const temporary = temporaryName();
+  must(renameat2(dirfd, name, dirfd, temporary, 0));
+  removeTree(dirfd, temporary);
+}
+
+function find(u: UnionState, parent: Node, name: string): void {
+  checkName(name);
+  u.refresh(parent);
+  if (parent.removed || !probe(u, parent, name, target)) throw new Errno(E.ENOENT);
+}
+
+function whiteout(u: UnionState, branch: Branch, dirfd: number, parent: Node, name: string): void {
+  makeWhiteout(branch, dirfd, name);
+  u.event('whiteout', branch, () => childPath(parent, name));
+}
+
+/**
+ * A node about to lose its last known name gets a descriptor: nothing finds it by path afterwards, but its
+ * handles, and whoever holds an O_PATH descriptor or a working directory, go on.
+ */
+export function keepReachable(u: UnionState, node: Node, parent: Node, name: string): void {
+  if (node.anchor >= 0 || node.removed || node.links !== null) return;
+  if (node.parent !== parent || node.name !== name) return;
+  const fd = node.isDirectory
+    ? openat(u.directory(node, 0), '.', O.PATH | O.DIRECTORY, 0)
+    : openat(u.directoryOn(parent, node.top), name, O.PATH | O.NOFOLLOW, 0);
+  node.anchor = must(fd);
+}
+
+/** Takes the name from the node; `nlink` is the link count before. */
+export function dropName(u: UnionState, node: Node, parent: Node, name: string, nlink: number): void {
+  // A pseudo-linked file's other names may exist on lower branches only: its link in .wh..wh.plnk leads to it.
+  const isPlace = node.parent === parent && node.name === name;
+  if (isPlace && u.plinks.settle(node)) return void closeAnchor(node);
+  if (node.removeName(parent, name)) return void closeAnchor(node);
+  node.removed = true;
+  u.forgetDescriptors(node);
+  // Other names that we have not met lead to the same inode: then lookup must find this node again.
+  if (node.isDirectory || nlink <= 1) u.nodes.disown(node);
+}
+
+function closeAnchor(node: Node): void {
+  if (node.anchor >= 0) close(node.anchor);
+  node.anchor = -1;
+}

@@ -1,0 +1,192 @@
+// rename: within one branch, after bringing the source there. A directory that lower branches also show under
+// its name cannot be renamed (EXDEV: mv(1) then copies), unless nothing of it is seen there.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { O, close, openat } from '../posix/file.js';
+import { RENAME, renameat2 } from '../posix/directory.js';
+import { S, statat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { copyUp, ensureDirectory, temporaryName } from './copyup.js';
+import { childPath } from './create.js';
+import { Probe, nodeOf, probe } from './lookup.js';
+import { isEmpty } from './merged-directory.js';
+import { checkName } from './name.js';
+import type { Node } from './node.js';
+import { copyUpBranch, nearestAbove } from './policy.js';
+import { materialize } from './pseudo-link.js';
+import { dropName, keepReachable, knownNode, showsBelow } from './remove.js';
+import { removeTree } from './remove-tree.js';
+import type { UnionState } from './state.js';
+import { hasWhiteout, makeOpaque, makeWhiteout, removeWhiteout } from './whiteout.js';
+import { forgetInode } from './xino.js';
+
+const source = new Probe();
+const target = new Probe();
+
+/** RENAME2. Flags: RENAME_NOREPLACE, RENAME_EXCHANGE; others EINVAL. */
+export function rename(
+  u: UnionState, parent: Node, name: string, newParent: Node, newName: string, flags: number,
+): void {
+  if (flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE)) throw new Errno(E.EINVAL);
+  checkName(name);
+  checkName(newName);
+  u.refresh(parent);
+  u.refresh(newParent);
+  if (!probe(u, parent, name, source)) throw new Errno(E.ENOENT);
+  if (newParent.removed) throw new Errno(E.ENOENT);
+  const replaced = probe(u, newParent, newName, target);
+  if (flags & RENAME.EXCHANGE) return exchange(u, parent, name, newParent, newName, replaced);
+  if (replaced && flags & RENAME.NOREPLACE) throw new Errno(E.EEXIST);
+
+  const moving = nodeOf(u, parent, name, source, u.scratch);
+  const victim = replaced ? knownOrNew(u, newParent, newName) : undefined;
+  if (victim === moving) return;
+  if (victim !== undefined) mayReplace(u, moving, victim);
+
+  const branch = chooseBranch(u, parent, source.layers[0] as Branch, newParent);
+  if (moving.isDirectory && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
+  move(u, moving, parent, name, newParent, newName, branch, victim);
+  if (victim !== undefined && victim.lookups === 0) u.nodes.drop(victim);
+  u.event('rename', branch, () => childPath(newParent, newName), { from: childPath(parent, name) });
+}
+
+function knownOrNew(u: UnionState, parent: Node, name: string): Node {
+  return knownNode(u, target) ?? nodeOf(u, parent, name, target, u.scratch);
+}
+
+function mayReplace(u: UnionState, moving: Node, victim: Node): void {
+  if (!moving.isDirectory && victim.isDirectory) throw new Errno(E.EISDIR);
+  if (moving.isDirectory && !victim.isDirectory) throw new Errno(E.ENOTDIR);
+  if (victim.isDirectory && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
+}
+
+/**
+ * aufs(5): rename tries to keep to the branch where the source is; where the target exists, the higher of the
+ * two is taken; where that is read-only, the copy-up policy decides. What is below an opaque mark or a
+ * whiteout of the target would not be seen.
+ */
+function chooseBranch(u: UnionState, parent: Node, from: Branch, newParent: Node): Branch {
+  let branch = from;
+  if (target.type !== 0 && (target.layers[0] as Branch).index < branch.index) branch = target.layers[0] as Branch;
+  if (!branch.writable) branch = copyUpBranch(u, parent, branch);
+  let limit = Math.min(branch.index, newParent.limit, parent.limit);
+  if (target.whiteout !== null) limit = Math.min(limit, target.whiteout.index);
+  return limit === branch.index ? branch : nearestAbove(u, limit);
+}
+
+/** Whether nothing of the directory would be left behind on branches below `branch`. */
+function emptyBelow(u: UnionState, node: Node, branch: Branch): boolean {
+  const { layers } = node;
+  let first = 0;
+  while (first < layers.length && (layers[first] as Branch).index <= branch.index) first++;
+  return first === layers.length || isEmpty(u, node, first);
+}
+
+function move(
+  u: UnionState, moving: Node, parent: Node, name: string, newParent: Node, newName: string,
+  branch: Branch, victim: Node | undefined,
+): void {
+  ensureDirectory(u, parent, branch);
+  ensureDirectory(u, newParent, branch);
+  bring(u, moving, parent, name, branch);
+  const from = u.directoryOn(parent, branch);
+  const to = u.directoryOn(newParent, branch);
+  const hide = showsBelow(u, parent, name, branch);
+  const covers = target.type !== 0 || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
+  const wasWhiteout = hasWhiteout(to, newName);
+  if (moving.isDirectory && (covers || u.options.diropq === 'a')) opaque(from, name, branch);
+  if (victim !== undefined) keepReachable(u, victim, newParent, newName);
+
+  // The order is for readers and for a crash: the new name first, so that the file is never nowhere.
+  const linksBefore = victim === undefined ? 0 : target.stat.nlink;
+  replace(from, name, to, newName, victim);
+  if (hide) {
+    makeWhiteout(branch, from, name);
+    u.event('whiteout', branch, () => childPath(parent, name));
+  }
+  if (wasWhiteout) removeWhiteout(to, newName);
+
+  if (victim !== undefined) {
+    if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat.ino);
+    dropName(u, victim, newParent, newName, linksBefore);
+  }
+  placed(u, moving, parent, name, newParent, newName, branch);
+}
+
+/** Makes sure that the source lies on `branch` under its own name. */
+function bring(u: UnionState, moving: Node, parent: Node, name: string, branch: Branch): void {
+  if (moving.isDirectory) return ensureDirectory(u, moving, branch);
+  if (moving.top === branch) return materialize(u, moving, parent, name);
+  if (moving.parent !== parent || moving.name !== name) moving.setPlace(parent, name, true);
+  copyUp(u, moving, branch);
+}
+
+function opaque(from: number, name: string, branch: Branch): void {
+  const fd = must(openat(from, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0));
+  try {
+    makeOpaque(branch, fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/** The rename on the branch. A directory in the way holds whiteouts only: it is swapped out, then removed. */
+function replace(from: number, name: string, to: number, newName: string, victim: Node | undefined): void {
+  let result = renameat2(from, name, to, newName, 0);
+  if (result >= 0) return;
+  const inTheWay = result === -E.ENOTEMPTY || result === -E.EEXIST || result === -E.EISDIR || result === -E.ENOTDIR;
+  if (!inTheWay || (victim !== undefined && !victim.isDirectory)) throw new Errno(-result);
+  const temporary = temporaryName();
+  must(renameat2(to, newName, to, temporary, 0));
+  result = renameat2(from, name, to, newName, 0);
+  if (result < 0) {
+    renameat2(to, temporary, to, newName, 0);
+    throw new Errno(-result);
+  }
+  removeTree(to, temporary);
+}
+
+/** The node is now found by its new name. */
+function placed(
+  u: UnionState, moving: Node, parent: Node, name: string, newParent: Node, newName: string, branch: Branch,
+): void {
+  if (moving.isDirectory) {
+    u.forgetDescriptors(moving);
+    moving.layers = branch.alone;
+    moving.limit = Math.min(newParent.limit, branch.index);
+  }
+  if (moving.parent === parent && moving.name === name) moving.setPlace(newParent, newName, false);
+  else {
+    moving.removeName(parent, name);
+    moving.addName(newParent, newName);
+  }
+}
+
+/** RENAME_EXCHANGE: where both are on one writable branch and nothing below shows either name; else EINVAL. */
+function exchange(
+  u: UnionState, parent: Node, name: string, newParent: Node, newName: string, replaced: boolean,
+): void {
+  if (!replaced) throw new Errno(E.ENOENT);
+  const branch = source.layers[0] as Branch;
+  const single = source.layers.length === 1 && target.layers.length === 1 && target.layers[0] === branch;
+  if (!single || !branch.writable) throw new Errno(E.EINVAL);
+  const one = nodeOf(u, parent, name, source, u.scratch);
+  const other = knownOrNew(u, newParent, newName);
+  if (showsBelow(u, parent, name, branch) || showsBelow(u, newParent, newName, branch)) throw new Errno(E.EINVAL);
+  const from = u.directoryOn(parent, branch);
+  const to = u.directoryOn(newParent, branch);
+  if (statat(from, name, u.scratch) < 0 || (u.scratch.mode & S.IFMT) !== one.type) throw new Errno(E.EINVAL);
+  must(renameat2(from, name, to, newName, RENAME.EXCHANGE));
+  for (const node of [one, other]) if (node.isDirectory) u.forgetDescriptors(node);
+  swapNames(one, parent, name, newParent, newName);
+  swapNames(other, newParent, newName, parent, name);
+  for (const node of [one, other]) if (node.lookups === 0) u.nodes.drop(node);
+}
+
+function swapNames(node: Node, parent: Node, name: string, newParent: Node, newName: string): void {
+  if (node.parent === parent && node.name === name) node.setPlace(newParent, newName, false);
+  else {
+    node.removeName(parent, name);
+    node.addName(newParent, newName);
+  }
+}

@@ -1,0 +1,17 @@
+// What a user sees of an inode where it differs from the branch's: its number and its link count.
+
+import type { Stat } from '../posix/stat.js';
+import type { Node } from './node.js';
+import type { UnionState } from './state.js';
+
+/** Turns a branch's attributes into the union's. */
+export function fillAttributes(u: UnionState, node: Node, out: Stat): void {
+  out.ino = node.ino;
+  if (node.isDirectory) {
+    // AUFS adds up the layers; 1 is what file systems say that do not count, and find(1) understands it.
+    if (node.layers.length > 1 || node === u.root) out.nlink = 1;
+  } else if (u.plinks.size > 0 && u.plinks.has(node.ino)) {
+    // The link in .wh..wh.plnk is no name of the user's.
+    out.nlink--;
+  }
+}

@@ -1,0 +1,187 @@
+// What the parts of a union share: its branches, nodes, options and the caller it works for.
+
+import { openat, O, close } from '../posix/file.js';
+import { Errno, E } from '../posix/errno.js';
+import { Stat } from '../posix/stat.js';
+import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
+import { permissionText, type Branch } from './branch.js';
+import type { UnionEvent } from './events.js';
+import { type FileHandle, HandleTable } from './file-handle.js';
+import type { DirHandle } from './merged-directory.js';
+import { Node, NodeTable } from './node.js';
+import type { UnionOptions } from './options.js';
+import { PolicyMemory } from './policy.js';
+import { PseudoLinks } from './pseudo-link.js';
+
+/** The process a request comes from; the adapter fills it in before each call. */
+export interface Caller {
+  uid: number;
+  gid: number;
+  pid: number;
+  umask: number;
+}
+
+export interface Hooks {
+  log(level: 'info' | 'warn' | 'error', message: string, fields?: object): void;
+  event(event: UnionEvent): void;
+}
+
+/** Directories whose descriptors stay open before the least used are closed. */
+const DIRECTORIES_KEPT_OPEN = 1024;
+
+export class UnionState {
+  branches: Branch[] = [];
+  /** Grows with every change of the branches; nodes found earlier are looked up again. */
+  epoch = 1;
+  readonly nodes = new NodeTable();
+  readonly files = new HandleTable<FileHandle>();
+  readonly directories = new HandleTable<DirHandle>();
+  readonly plinks = new PseudoLinks();
+  readonly policy = new PolicyMemory();
+  readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0o022 };
+  wantEvents = false;
+  root!: Node;
+  /** Scratch attributes for work inside an operation. */
+  readonly scratch = new Stat();
+
+  /** May act as any caller: the daemon runs as root (also inside a user namespace). */
+  readonly privileged = geteuid() === 0;
+  private fsuid = 0;
+  private fsgid = 0;
+  private mask = -1;
+
+  constructor(
+    public options: UnionOptions,
+    readonly hooks: Hooks,
+  ) {
+    this.nodes.onDrop = (node) => {
+      if (node.fds !== null) this.openDirectories.delete(node);
+    };
+  }
+
+  // --- whom we act for -----------------------------------------------------------------------
+
+  /**
+   * The next system call creates as the caller: owner, group and umask (the kernel's own rules for
+   * setgid directories and default ACLs then hold). Permission was checked by the kernel already;
+   * the thread keeps its capabilities (credentials.keepCapabilities). Only for the one call.
+   */
+  asCaller(): void {
+    const { uid, gid, umask: wanted } = this.caller;
+    if (wanted !== this.mask) {
+      umask(wanted);
+      this.mask = wanted;
+    }
+    if (!this.privileged) return;
+    if (gid !== this.fsgid) this.fsgid = (setfsgid(gid), gid);
+    if (uid !== this.fsuid) this.fsuid = (setfsuid(uid), uid);
+  }
+
+  asSelf(): void {
+    if (this.fsuid !== 0) this.fsuid = (setfsuid(0), 0);
+    if (this.fsgid !== 0) this.fsgid = (setfsgid(0), 0);
+  }
+
+  // --- descriptors of directories on their branches ---------------------------------------------
+
+  /** Directory nodes with open descriptors, least recently opened first. */
+  private readonly openDirectories = new Set<Node>();
+
+  /**
+   * A descriptor (O_PATH) of the directory on layers[layer]. Opened from the parent's, name by name and
+   * never through a symlink, so that nobody who can change a branch leads us out of it.
+   * Valid until the operation ends; closed by `trimDirectories` between operations.
+   */
+  directory(node: Node, layer: number): number {
+    const cached = node.fds?.[layer] ?? -1;
+    if (cached >= 0) return cached;
+    const fd = this.openDirectory(node, layer);
+    let fds = node.fds;
+    if (fds === null) {
+      fds = node.fds = new Array<number>(node.layers.length).fill(-1);
+      this.openDirectories.add(node);
+    }
+    fds[layer] = fd;
+    return fd;
+  }
+
+  private openDirectory(node: Node, layer: number): number {
+    const { parent } = node;
+    const branch = node.layers[layer] as Branch;
+    if (node.removed) throw new Errno(E.ENOENT);
+    if (parent === null) return this.reopenRoot(branch);
+    const parentLayer = parent.layerOf(branch);
+    if (parentLayer < 0) throw new Errno(E.ESTALE);
+    const fd = openat(this.directory(parent, parentLayer), node.name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
+    if (fd < 0) throw new Errno(fd === -E.ENOTDIR || fd === -E.ELOOP || fd === -E.ENOENT ? E.ESTALE : -fd);
+    return fd;
+  }
+
+  private reopenRoot(branch: Branch): number {
+    const fd = openat(branch.root, '.', O.PATH | O.DIRECTORY, 0);
+    if (fd < 0) throw new Errno(-fd);
+    return fd;
+  }
+
+  /** A directory below, for one look: close it with `closeChild`. */
+  openChild(parent: Node, layer: number, name: string): number {
+    const fd = openat(this.directory(parent, layer), name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
+    if (fd < 0) throw new Errno(-fd);
+    return fd;
+  }
+
+  closeChild(fd: number): void {
+    close(fd);
+  }
+
+  /** The directory's descriptor on a branch it is known to lie on. */
+  directoryOn(node: Node, branch: Branch): number {
+    const layer = node.layerOf(branch);
+    if (layer < 0) throw new Errno(E.ESTALE);
+    return this.directory(node, layer);
+  }
+
+  /** Called between operations, when no descriptor handed out by `directory` is in use. */
+  trimDirectories(): void {
+    if (this.openDirectories.size <= DIRECTORIES_KEPT_OPEN) return;
+    let surplus = this.openDirectories.size - DIRECTORIES_KEPT_OPEN / 2;
+    for (const node of this.openDirectories) {
+      if (surplus-- <= 0) break;
+      this.forgetDescriptors(node);
+    }
+  }
+
+  /** Closes a directory's descriptors: its layers are about to change, or room is needed. */
+  forgetDescriptors(node: Node): void {
+    const { fds } = node;
+    if (fds === null) return;
+    for (const fd of fds) if (fd >= 0) close(fd);
+    node.fds = null;
+    this.openDirectories.delete(node);
+  }
+
+  /** The directory now lies on `branch` too (copy-up), above or between its layers. */
+  addLayer(node: Node, branch: Branch): void {
+    const { layers, fds } = node;
+    if (layers.includes(branch)) return;
+    let at = 0;
+    while (at < layers.length && (layers[at] as Branch).index < branch.index) at++;
+    node.layers = [...layers.slice(0, at), branch, ...layers.slice(at)];
+    fds?.splice(at, 0, -1);
+  }
+
+  /** Looks a node's layers up again if branches came or went since. */
+  refresh: (node: Node) => void = () => undefined;
+
+  // --- events -----------------------------------------------------------------------------------
+
+  /** Tells of an event if anybody listens. `path` is asked for only then: making it costs. */
+  event(kind: UnionEvent['kind'], branch: Branch, path: () => string, more?: Partial<UnionEvent>): void {
+    if (!this.wantEvents) return;
+    this.hooks.event({ kind, path: path(), branch: branch.path, pid: this.caller.pid, ...more });
+  }
+
+  describeBranch(branch: Branch): string {
+    return `${branch.path}=${permissionText(branch.spec)}`;
+  }
+}

@@ -1,0 +1,274 @@
+// The union: AUFS's semantics behind methods named after system calls. It knows neither FUSE nor the command
+// line, runs on one thread, and throws Errno where the system call would fail.
+
+import { Errno, must } from '../posix/errno.js';
+import { O, close, openat, syncfs } from '../posix/file.js';
+import { S, Stat, fstat } from '../posix/stat.js';
+import { readlinkat } from '../posix/directory.js';
+import type { StatFs } from '../posix/statfs.js';
+import { getattr, setattr, type SetAttr } from './attributes.js';
+import { BranchOpener, UnionError, overlapError, type Branch } from './branch.js';
+import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
+import {
+  type FileHandle, allocateSpace, copyRange, fsyncFile, open, read, release, seek, write,
+} from './file-handle.js';
+import { link } from './link.js';
+import { lookup } from './lookup.js';
+import {
+  type DirHandle, fsyncdir, opendir, readdir, readdirplus, releasedir,
+} from './merged-directory.js';
+import { Node } from './node.js';
+import type { UnionOptions } from './options.js';
+import { placeOf } from './place.js';
+import { rename } from './rename.js';
+import { rmdir, unlink } from './remove.js';
+import { type Caller, type Hooks, UnionState } from './state.js';
+import { statfs } from './statfs.js';
+import { prepareBranch, releaseBranch } from './whiteout.js';
+import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
+import { unionInode } from './xino.js';
+
+export { UnionError } from './branch.js';
+
+/** How long the kernel may trust what it was told, in seconds, where direct changes are looked for. */
+const REVALIDATE_SECONDS = 1;
+const FOR_GOOD_SECONDS = 86_400;
+
+export class Union {
+  private readonly u: UnionState;
+  private readonly opener = new BranchOpener();
+
+  /** Opens the branches and makes AUFS's entries on the writable ones. Throws UnionError; nothing stays open then. */
+  constructor(options: UnionOptions, hooks: Hooks) {
+    this.u = new UnionState(options, hooks);
+    try {
+      this.openBranches(options);
+      this.makeRoot();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  private openBranches(options: UnionOptions): void {
+    const { u } = this;
+    if (options.branches.length === 0) throw new UnionError('no branch is given; say br=DIRECTORY[:DIRECTORY…]');
+    const paths: string[] = [];
+    for (const [index, spec] of options.branches.entries()) {
+      const overlap = overlapError(paths, spec.path);
+      if (overlap !== null) throw new UnionError(overlap);
+      paths.push(spec.path);
+      u.branches.push(this.opener.open(spec, index, options.readonly));
+    }
+    for (const branch of u.branches) if (branch.writable) prepareBranch(branch, options.plink);
+  }
+
+  private makeRoot(): void {
+    const { u } = this;
+    const top = u.branches[0] as Branch;
+    const st = new Stat();
+    must(fstat(top.root, st));
+    const root = new Node(unionInode(top, st.ino), S.IFDIR, null, '', [...u.branches]);
+    root.lookups = 1;
+    root.epoch = u.epoch;
+    u.root = u.nodes.add(root);
+  }
+
+  get caller(): Caller {
+    return this.u.caller;
+  }
+
+  get root(): Node {
+    return this.u.root;
+  }
+
+  get nodes(): UnionState['nodes'] {
+    return this.u.nodes;
+  }
+
+  get wantEvents(): boolean {
+    return this.u.wantEvents;
+  }
+
+  set wantEvents(on: boolean) {
+    this.u.wantEvents = on;
+  }
+
+  /** How long the kernel may cache names and attributes, in seconds. */
+  cacheSeconds(): number {
+    return this.u.options.udba === 'none' ? FOR_GOOD_SECONDS : REVALIDATE_SECONDS;
+  }
+
+  fileHandle(id: number): FileHandle | undefined {
+    return this.u.files.get(id);
+  }
+
+  dirHandle(id: number): DirHandle | undefined {
+    return this.u.directories.get(id);
+  }
+
+  branches(): { id: number; path: string; text: string }[] {
+    return this.u.branches.map((branch) => ({ id: branch.id, path: branch.path, text: branch.text() }));
+  }
+
+  lookup(parent: Node, name: string, out: Stat): Node | null {
+    this.u.trimDirectories();
+    return lookup(this.u, parent, name, out);
+  }
+
+  getattr(node: Node, handle: FileHandle | null, out: Stat): void {
+    getattr(this.u, node, handle, out);
+  }
+
+  setattr(node: Node, handle: FileHandle | null, change: SetAttr, out: Stat): void {
+    setattr(this.u, node, handle, change, out);
+  }
+
+  readlink(node: Node): string {
+    this.u.refresh(node);
+    const { fd, name } = placeOf(this.u, node);
+    const target = readlinkat(fd, name);
+    if (typeof target === 'number') throw new Errno(-target);
+    return target;
+  }
+
+  symlink(parent: Node, name: string, target: string, out: Stat): Node {
+    return symlink(this.u, parent, name, target, out);
+  }
+
+  mknod(parent: Node, name: string, mode: number, rdevMajor: number, rdevMinor: number, out: Stat): Node {
+    return mknod(this.u, parent, name, mode, rdevMajor, rdevMinor, out);
+  }
+
+  mkdir(parent: Node, name: string, mode: number, out: Stat): Node {
+    return mkdir(this.u, parent, name, mode, out);
+  }
+
+  unlink(parent: Node, name: string): void {
+    unlink(this.u, parent, name);
+  }
+
+  rmdir(parent: Node, name: string): void {
+    rmdir(this.u, parent, name);
+  }
+
+  rename(parent: Node, name: string, newParent: Node, newName: string, flags: number): void {
+    rename(this.u, parent, name, newParent, newName, flags);
+  }
+
+  link(node: Node, newParent: Node, newName: string, out: Stat): Node {
+    return link(this.u, node, newParent, newName, out);
+  }
+
+  open(node: Node, flags: number, killSuidgid = false): FileHandle {
+    return open(this.u, node, flags, killSuidgid);
+  }
+
+  create(parent: Node, name: string, flags: number, mode: number, out: Stat, killSuidgid = false): FileHandle {
+    return create(this.u, parent, name, flags, mode, out, killSuidgid);
+  }
+
+  tmpfile(parent: Node, flags: number, mode: number, out: Stat): FileHandle {
+    return tmpfile(this.u, parent, flags, mode, out);
+  }
+
+  read(handle: FileHandle, offset: number, size: number, address: number): number {
+    return read(this.u, handle, offset, size, address);
+  }
+
+  write(handle: FileHandle, offset: number, size: number, address: number, killSuidgid: boolean): number {
+    return write(this.u, handle, offset, size, address, killSuidgid);
+  }
+
+  release(handle: FileHandle): void {
+    release(this.u, handle);
+  }
+
+  fsync(handle: FileHandle, datasync: boolean): void {
+    fsyncFile(this.u, handle, datasync);
+  }
+
+  fallocate(handle: FileHandle, mode: number, offset: number, length: number): void {
+    allocateSpace(this.u, handle, mode, offset, length);
+  }
+
+  lseek(handle: FileHandle, offset: number, whence: number): number {
+    return seek(this.u, handle, offset, whence);
+  }
+
+  copyFileRange(input: FileHandle, offIn: number, output: FileHandle, offOut: number, length: number): number {
+    return copyRange(this.u, input, offIn, output, offOut, length);
+  }
+
+  opendir(node: Node): DirHandle {
+    this.u.trimDirectories();
+    return opendir(this.u, node);
+  }
+
+  readdir(handle: DirHandle, cookie: number, sink: (name: string, type: number, ino: number, next: number) => boolean): void {
+    readdir(this.u, handle, cookie, sink);
+  }
+
+  readdirplus(
+    handle: DirHandle, cookie: number, out: Stat,
+    sink: (name: string, type: number, ino: number, next: number, node: Node | null) => boolean,
+  ): void {
+    readdirplus(this.u, handle, cookie, out, sink);
+  }
+
+  releasedir(handle: DirHandle): void {
+    releasedir(this.u, handle);
+  }
+
+  fsyncdir(handle: DirHandle, datasync: boolean): void {
+    void datasync;
+    fsyncdir(this.u, handle);
+  }
+
+  statfs(out: StatFs): void {
+    statfs(this.u, out);
+  }
+
+  getxattr(node: Node, name: string, address: number, size: number): number {
+    return getxattr(this.u, node, name, address, size);
+  }
+
+  setxattr(node: Node, name: string, address: number, size: number, flags: number, aclKillSgid: boolean): void {
+    setxattr(this.u, node, name, address, size, flags, aclKillSgid);
+  }
+
+  listxattr(node: Node, address: number, size: number): number {
+    return listxattr(this.u, node, address, size);
+  }
+
+  removexattr(node: Node, name: string): void {
+    removexattr(this.u, node, name);
+  }
+
+  /** Writes all branches' data out (syncfs(2)). */
+  syncfs(): void {
+    for (const branch of this.u.branches) {
+      if (!branch.writable) continue;
+      const fd = openat(branch.root, '.', O.RDONLY | O.DIRECTORY, 0);
+      if (fd < 0) continue;
+      const result = syncfs(fd);
+      close(fd);
+      must(result);
+    }
+  }
+
+  /** After the unmount: no descriptor and no temporary of ours stays. */
+  close(): void {
+    const { u } = this;
+    for (const handle of u.files.all()) close(handle.fd);
+    for (const node of u.nodes.all()) {
+      if (node.fds !== null) u.forgetDescriptors(node);
+      if (node.anchor >= 0) close(node.anchor);
+    }
+    for (const branch of u.branches) {
+      releaseBranch(branch);
+      close(branch.root);
+    }
+    u.branches = [];
+  }
+}

@@ -1,0 +1,141 @@
+// Whiteouts and opaque marks, in AUFS's form on disk (aufs(5)): a whiteout of NAME is an empty regular file
+// `.wh.NAME`, mode 0444, a hard link of the branch's `.wh..wh.aufs`; `.wh..wh..opq` in a directory hides
+// everything below it. Where a name and its whiteout stand side by side, the whiteout counts.
+
+import { E, Errno, must } from '../posix/errno.js';
+import { O, close, openat } from '../posix/file.js';
+import { AT } from '../posix/directory.js';
+import { fchmod } from '../posix/attributes.js';
+import { linkat, mkdirat, readDirectory, renameat2, unlinkat } from '../posix/directory.js';
+import { S, Stat, statat } from '../posix/stat.js';
+import { type Branch, UnionError } from './branch.js';
+import { WHITEOUT_PREFIX } from './name.js';
+import { removeTree } from './remove-tree.js';
+
+export const WHITEOUT_BASE = '.wh..wh.aufs';
+export const PLINK_DIRECTORY = '.wh..wh.plnk';
+export const ORPHAN_DIRECTORY = '.wh..wh.orph';
+export const OPAQUE_MARK = '.wh..wh..opq';
+
+const st = new Stat();
+
+export function hasWhiteout(dirfd: number, name: string): boolean {
+  return exists(dirfd, WHITEOUT_PREFIX + name);
+}
+
+export function isOpaque(dirfd: number): boolean {
+  return exists(dirfd, OPAQUE_MARK);
+}
+
+function exists(dirfd: number, name: string): boolean {
+  const result = statat(dirfd, name, st);
+  if (result >= 0) return true;
+  if (result === -E.ENOENT || result === -E.ENAMETOOLONG) return false;
+  throw new Errno(-result);
+}
+
+/** Makes the whiteout of `name`. It is no error if it is there already. */
+export function makeWhiteout(branch: Branch, dirfd: number, name: string): void {
+  makeMark(branch, dirfd, WHITEOUT_PREFIX + name);
+}
+
+export function makeOpaque(branch: Branch, dirfd: number): void {
+  makeMark(branch, dirfd, OPAQUE_MARK);
+}
+
+/** Returns whether there was one. */
+export function removeWhiteout(dirfd: number, name: string): boolean {
+  const result = unlinkat(dirfd, WHITEOUT_PREFIX + name, 0);
+  if (result === -E.ENOENT) return false;
+  must(result, 'whiteout');
+  return true;
+}
+
+function makeMark(branch: Branch, dirfd: number, mark: string): void {
+  if (branch.spec.nolwh) return void makeEmpty(dirfd, mark);
+  let result = linkat(branch.root, WHITEOUT_BASE, dirfd, mark, 0);
+  if (result === -E.EMLINK) {
+    // The base has as many links as the file system allows: whiteouts from now on link to a new one.
+    renewBase(branch);
+    result = linkat(branch.root, WHITEOUT_BASE, dirfd, mark, 0);
+  }
+  if (result >= 0 || result === -E.EEXIST) return;
+  // The base was removed directly, or lies on another mount than this directory.
+  if (result === -E.ENOENT || result === -E.EXDEV) return void makeEmpty(dirfd, mark);
+  throw new Errno(-result);
+}
+
+function makeEmpty(dirfd: number, name: string): void {
+  const fd = openat(dirfd, name, O.CREAT | O.EXCL | O.WRONLY | O.NOFOLLOW, 0o444);
+  if (fd === -E.EEXIST) return;
+  must(fd);
+  const result = fchmod(fd, 0o444);
+  close(fd);
+  must(result);
+}
+
+function renewBase(branch: Branch): void {
+  const fresh = `${WHITEOUT_BASE}.${process.pid.toString(16)}`;
+  makeEmpty(branch.root, fresh);
+  must(renameat2(branch.root, fresh, branch.root, WHITEOUT_BASE, 0));
+}
+
+/**
+ * Makes what AUFS keeps on a writable branch: `.wh..wh.aufs` (not with nolwh), `.wh..wh.plnk` (not with
+ * noplink) and `.wh..wh.orph`; empties the orphans that a crash left. Throws UnionError.
+ */
+export function prepareBranch(branch: Branch, plink: boolean): void {
+  try {
+    if (!branch.spec.nolwh) {
+      if (statat(branch.root, WHITEOUT_BASE, st) < 0) makeEmpty(branch.root, WHITEOUT_BASE);
+      else if ((st.mode & S.IFMT) !== S.IFREG) throw new UnionError(`${branch.path}/${WHITEOUT_BASE} is not a regular file; remove it`);
+    }
+    if (plink) branch.plinkDir = baseDirectory(branch, PLINK_DIRECTORY);
+    branch.orphanDir = baseDirectory(branch, ORPHAN_DIRECTORY);
+    emptyDirectory(branch.orphanDir);
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    throw new UnionError(whyNotWritable(branch, error));
+  }
+}
+
+function whyNotWritable(branch: Branch, error: Errno): string {
+  switch (error.errno) {
+    case E.EROFS:
+      return `branch ${branch.path} is on a read-only file system; give it as ${branch.path}=ro`;
+    case E.EACCES:
+    case E.EPERM:
+      return `branch ${branch.path} cannot be written: permission denied; give it as ${branch.path}=ro, or mount as its owner`;
+    default:
+      return `branch ${branch.path} cannot be prepared for writing: ${error.message}`;
+  }
+}
+
+function baseDirectory(branch: Branch, name: string): number {
+  const made = mkdirat(branch.root, name, 0o700);
+  if (made < 0 && made !== -E.EEXIST) throw new Errno(-made);
+  return must(openat(branch.root, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0), name);
+}
+
+function emptyDirectory(fd: number): void {
+  const opened = must(openat(fd, '.', O.RDONLY | O.DIRECTORY, 0));
+  const names: string[] = [];
+  must(readDirectory(opened, (name) => names.push(name)));
+  close(opened);
+  for (const name of names) removeTree(fd, name);
+}
+
+/** Takes the base entries away from a branch that becomes read-only (aufs(5), mod). */
+export function unprepareBranch(branch: Branch): void {
+  releaseBranch(branch);
+  unlinkat(branch.root, WHITEOUT_BASE, 0);
+  unlinkat(branch.root, PLINK_DIRECTORY, AT.REMOVEDIR);
+  unlinkat(branch.root, ORPHAN_DIRECTORY, AT.REMOVEDIR);
+}
+
+/** Closes the descriptors of the base directories. */
+export function releaseBranch(branch: Branch): void {
+  if (branch.plinkDir >= 0) close(branch.plinkDir);
+  if (branch.orphanDir >= 0) close(branch.orphanDir);
+  branch.plinkDir = branch.orphanDir = -1;
+}

@@ -1,0 +1,45 @@
+// Extended attributes (and POSIX ACLs, which are two of them): read where the file is seen, changed after copy-up.
+
+import { must } from '../posix/errno.js';
+import {
+  fgetxattr, flistxattr, fremovexattr, fsetxattr, lgetxattrat, llistxattrat, lremovexattrat, lsetxattrat,
+} from '../posix/xattr.js';
+import { S } from '../posix/stat.js';
+import { makeWritable } from './copyup.js';
+import { setMode } from './mode.js';
+import type { Node } from './node.js';
+import { placeOf, statNode } from './place.js';
+import type { UnionState } from './state.js';
+
+/** getxattr(2) into memory at `address`; size 0 asks for the length. Returns the length. */
+export function getxattr(u: UnionState, node: Node, name: string, address: number, size: number): number {
+  u.refresh(node);
+  const { fd, name: at } = placeOf(u, node);
+  return must(at === '' ? fgetxattr(fd, name, address, size) : lgetxattrat(fd, at, name, address, size));
+}
+
+/** `killSgid`: an ACL set by one who is not in the file's group takes the set-gid bit (FUSE_SETXATTR_ACL_KILL_SGID). */
+export function setxattr(
+  u: UnionState, node: Node, name: string, address: number, size: number, flags: number, killSgid: boolean,
+): void {
+  u.refresh(node);
+  makeWritable(u, node);
+  const { fd, name: at } = placeOf(u, node);
+  must(at === '' ? fsetxattr(fd, name, address, size, flags) : lsetxattrat(fd, at, name, address, size, flags));
+  if (!killSgid) return;
+  statNode(u, node, u.scratch);
+  if (u.scratch.mode & S.ISGID) setMode(u, node, u.scratch.mode & 0o7777 & ~S.ISGID);
+}
+
+export function listxattr(u: UnionState, node: Node, address: number, size: number): number {
+  u.refresh(node);
+  const { fd, name: at } = placeOf(u, node);
+  return must(at === '' ? flistxattr(fd, address, size) : llistxattrat(fd, at, address, size));
+}
+
+export function removexattr(u: UnionState, node: Node, name: string): void {
+  u.refresh(node);
+  makeWritable(u, node);
+  const { fd, name: at } = placeOf(u, node);
+  must(at === '' ? fremovexattr(fd, name) : lremovexattrat(fd, at, name));
+}
