@@ -44,8 +44,9 @@ export class Mount extends EventEmitter<MountEvents> {
     super();
     this.#running = running;
     // Events cost the union time: it makes them only while somebody listens.
-    this.on('newListener' as 'event', () => running.session.setEvents(true));
+    // In this order: a listener for new listeners must not meet the other one.
     this.on('removeListener' as 'event', () => running.session.setEvents(this.#hasListeners()));
+    this.on('newListener' as 'event', () => running.session.setEvents(true));
   }
 
   /** Absolute, without symbolic links. */
@@ -79,10 +80,8 @@ export class Mount extends EventEmitter<MountEvents> {
   /** @internal called by the adapter for each event */
   deliver(event: UnionEvent): void {
     const shown = decodeEvent(event);
-    // The kinds are all told apart by their name; the compiler cannot follow that through emit().
-    const untyped: EventEmitter = this;
-    untyped.emit(shown.kind, shown);
-    untyped.emit('event', shown);
+    emit(this, shown.kind, shown);
+    emit(this, 'event', shown);
   }
 
   #hasListeners(): boolean {
@@ -143,6 +142,11 @@ function typedSettings(options: MountOptions): Setting[] {
     else throw new OptionError(`unknown option "${name}" of mount()`);
   }
   return settings;
+}
+
+/** Each kind goes to its own listeners by its name, which the compiler cannot follow through emit(). */
+function emit(emitter: EventEmitter, name: string, event: UnionEvent): void {
+  emitter.emit(name, event);
 }
 
 /** Inside, names are latin1 strings, one character a byte; branches' own paths are not. */

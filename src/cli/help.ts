@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+
+const text = `tsaufs: AUFS for today's Linux, in user space
+
+Usage:
+  tsaufs mount [-f] [-v] -o OPTIONS [SOURCE] MOUNTPOINT
+  tsaufs umount [-l] MOUNTPOINT…
+  tsaufs list [--json]
+  tsaufs COMMAND --help
+  tsaufs --version
+
+In the manner of mount(8), which needs no command:
+  tsaufs -o OPTIONS [SOURCE] MOUNTPOINT
+  tsaufs SOURCE MOUNTPOINT -o OPTIONS
+
+Examples:
+  tsaufs mount -o br=./image1:./image2 ./container
+      image1 is written to, image2 only read; container shows both
+  tsaufs list
+  tsaufs umount ./container
+`;
+
+/** `tsaufs help [COMMAND]`. */
+export async function helpCommand(args: string[]): Promise<number> {
+  const [name] = args;
+  if (name === 'mount') return (await import('./mount.js')).mountCommand(['--help']);
+  if (name === 'umount' || name === 'unmount') return (await import('./umount.js')).umountCommand(['--help']);
+  if (name === 'list') return (await import('./list.js')).listCommand(['--help']);
+  process.stdout.write(text);
+  return 0;
+}
+
+export function printVersion(): number {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  process.stdout.write(`tsaufs ${version}\n`);
+  return 0;
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+/** `tsaufs`: finds the command and hands over. A command's file is loaded only when it is the one. */
+import { exitStatus, UsageError } from './status.js';
+
+type Command = (args: string[]) => Promise<number>;
+
+const commands: Record<string, () => Promise<Command>> = {
+  mount: async () => (await import('./mount.js')).mountCommand,
+  umount: async () => (await import('./umount.js')).umountCommand,
+  unmount: async () => (await import('./umount.js')).umountCommand,
+  list: async () => (await import('./list.js')).listCommand,
+  help: async () => (await import('./help.js')).helpCommand,
+};
+
+async function run(args: string[]): Promise<number> {
+  const [first, ...rest] = args;
+  if (args.length === 0) return (await commands['help']())([]);
+  if (Object.hasOwn(commands, first)) return (await commands[first]())(rest);
+  if (first === '--help' || first === '-h') return (await commands['help']())(rest);
+  if (first === '--version' || first === '-V') return (await import('./help.js')).printVersion();
+  if (isHelperForm(args)) return (await commands['mount']())(args);
+  throw new UsageError(`there is no command "${first}"; see tsaufs --help`);
+}
+
+/**
+ * The command line that mount(8) gives to the program of a FUSE file system, `SOURCE MOUNTPOINT -o OPTIONS`, or
+ * one in its manner: it starts with an option or has one further on.
+ */
+function isHelperForm(args: string[]): boolean {
+  return args[0].startsWith('-') || args.some((arg) => /^-[a-zA-Z]*o/.test(arg)) ||
+    args.length === 2 && args[1].startsWith('/');
+}
+
+try {
+  process.exitCode = await run(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = exitStatus(error);
+}

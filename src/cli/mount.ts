@@ -1,0 +1,98 @@
+import type { BackgroundRequest } from '../daemon/background.js';
+import type { AdapterName } from '../daemon/adapters.js';
+import { parseMountOptions, type ParsedMount } from '../options/mount.js';
+import { collect, parserFor } from './parser.js';
+import { UsageError } from './status.js';
+
+interface MountFlags {
+  option: string[];
+  foreground?: true;
+  verbose?: true;
+  readOnly?: true;
+  adapter: string;
+}
+
+const examples = `
+Examples:
+  tsaufs mount -o br=./image1:./image2 ./container
+      image1 is written to, image2 only read
+  tsaufs mount -o br=/rw=rw:/layer2=ro+wh:/layer1=ro none /mnt
+  tsaufs mount -f -o ro,br=/a=ro:/b=ro /mnt
+      in the foreground, until ^C or umount
+  mount -t fuse.tsaufs -o br=/rw:/ro,noatime none /mnt
+      /etc/fstab: none /mnt fuse.tsaufs br=/rw:/ro 0 0
+`;
+
+function parser() {
+  return parserFor('mount', 'Mount a union of directories, described by options in the manner of aufs(5).')
+    .usage('[-f] [-v] -o OPTIONS [SOURCE] MOUNTPOINT')
+    .argument('[arguments...]', 'SOURCE, such as none, is only shown; MOUNTPOINT is a directory')
+    .option('-o, --option <options>', 'br=BRANCH[=PERM]:BRANCH… and other mount options, separated by commas', collect, [])
+    .option('-f, --foreground', 'stay in the foreground')
+    .option('-v, --verbose', 'say what is done')
+    .option('-r, --read-only', 'the same as -o ro')
+    .option('-w, --read-write', 'the same as -o rw')
+    .option('-n, --no-mtab', 'accepted for mount(8): nothing is written to /etc/mtab anyway')
+    .option('-s, --sloppy', 'accepted for mount(8): has no effect')
+    .option('-t, --types <type>', 'accepted for mount(8)')
+    .option('--adapter <name>', 'how to speak to the kernel: kernel or fuse-native', 'kernel')
+    .addHelpText('after', examples);
+}
+
+/** `tsaufs mount`. Returns the exit status once the mount answers, with -f once it has ended. */
+export async function mountCommand(args: string[]): Promise<number> {
+  const command = parser().parse(args, { from: 'user' });
+  const flags = command.opts<MountFlags>();
+  const { source, mountpoint } = places(command.args);
+  const options = parseMountOptions(optionTexts(args, flags), process.cwd());
+  if (flags.verbose) options.union.verbose = true;
+  const request: Omit<BackgroundRequest, 'state'> = {
+    source: options.mount.source ?? source,
+    mountpoint: await absolute(mountpoint),
+    options,
+    adapter: adapterName(flags.adapter),
+  };
+  return flags.foreground ? mountForeground(request) : mountBackground(request, flags.verbose ?? false);
+}
+
+function places(args: string[]): { source: string; mountpoint: string } {
+  if (args.length === 1) return { source: 'none', mountpoint: args[0] };
+  if (args.length === 2) return { source: args[0], mountpoint: args[1] };
+  throw new UsageError(args.length === 0
+    ? 'no mount point given; usage: tsaufs mount -o br=UPPER:LOWER MOUNTPOINT'
+    : `too many arguments: ${args.join(' ')}; usage: tsaufs mount -o OPTIONS [SOURCE] MOUNTPOINT`);
+}
+
+/** -r and -w stand for options at their place in the order of the -o; commander only tells that they were there. */
+function optionTexts(args: string[], flags: MountFlags): string[] {
+  if (!flags.readOnly && !args.includes('-w') && !args.includes('--read-write')) return flags.option;
+  return [...flags.option, flags.readOnly ? 'ro' : 'rw'];
+}
+
+function adapterName(name: string): AdapterName {
+  if (name === 'kernel' || name === 'fuse-native') return name;
+  throw new UsageError(`unknown adapter "${name}"; there are kernel and fuse-native`);
+}
+
+async function absolute(mountpoint: string): Promise<string> {
+  return (await import('node:path')).resolve(mountpoint);
+}
+
+async function mountBackground(request: Omit<BackgroundRequest, 'state'>, verbose: boolean): Promise<number> {
+  const { mountInBackground } = await import('../daemon/background.js');
+  sayWarnings(request.options);
+  await mountInBackground(request);
+  if (verbose) process.stdout.write(`tsaufs: mounted on ${request.mountpoint}\n`);
+  return 0;
+}
+
+async function mountForeground(request: Omit<BackgroundRequest, 'state'>): Promise<number> {
+  const { mountInForeground } = await import('../daemon/foreground.js');
+  sayWarnings(request.options);
+  const failure = await mountInForeground(request);
+  return failure === undefined ? 0 : 1;
+}
+
+function sayWarnings(options: ParsedMount): void {
+  for (const warning of options.warnings) process.stderr.write(`tsaufs: warning: ${warning}\n`);
+}

@@ -1,0 +1,20 @@
+/** A command line that makes no sense. Exit status 2; what cannot be done is 1. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/**
+ * Prints the one line of whatever was thrown, and returns the exit status. Errors that are ours are told by
+ * name: their modules are not loaded for a command that does not need them.
+ */
+export function exitStatus(error: unknown): number {
+  const name = error instanceof Error ? error.name : '';
+  // commander has printed its own line, or the help that was asked for.
+  if (error instanceof Error && 'exitCode' in error && name === 'CommanderError') return error.exitCode === 0 ? 0 : 2;
+  const text = error instanceof Error ? error.message : String(error);
+  const line = text.trim().replace(/\s*\n\s*/g, '; ');
+  const unexpected = ['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError'].includes(name);
+  process.stderr.write(`tsaufs: ${unexpected ? `internal error, please report it: ${line}` : line}\n`);
+  if (process.env['TSAUFS_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return name === 'UsageError' || name === 'OptionError' ? 2 : 1;
+}

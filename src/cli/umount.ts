@@ -1,0 +1,39 @@
+import { unmountPath } from '../daemon/unmount.js';
+import { collect, parserFor } from './parser.js';
+import { UsageError } from './status.js';
+
+const examples = `
+Examples:
+  tsaufs umount ./container
+  tsaufs umount -l /mnt
+      /mnt is free at once; who has files open there can go on with them
+`;
+
+function parser() {
+  return parserFor('umount', 'Unmount unions, and wait until their processes have cleaned up.')
+    .usage('[-l] MOUNTPOINT…')
+    .argument('<mountpoints...>', 'where they are mounted')
+    .option('-l, --lazy', 'detach a union that is in use')
+    .option('-v, --verbose', 'say what is done')
+    .option('-o, --option <options>', 'accepted for umount(8): has no effect', collect, [])
+    .addHelpText('after', examples);
+}
+
+/** `tsaufs umount`. Tries every mount point it was given; the status is 1 if one could not be unmounted. */
+export async function umountCommand(args: string[]): Promise<number> {
+  const command = parser().parse(args, { from: 'user' });
+  const flags = command.opts<{ lazy?: true; verbose?: true }>();
+  if (command.args.includes('')) throw new UsageError('the mount point is empty');
+  let status = 0;
+  for (const mountpoint of command.args) {
+    try {
+      const remark = await unmountPath(mountpoint, flags.lazy ?? false);
+      if (remark !== undefined) process.stderr.write(`tsaufs: ${remark}\n`);
+      else if (flags.verbose) process.stdout.write(`tsaufs: ${mountpoint} unmounted\n`);
+    } catch (error) {
+      process.stderr.write(`tsaufs: ${(error as Error).message}\n`);
+      status = 1;
+    }
+  }
+  return status;
+}

@@ -1,0 +1,27 @@
+import { loadAdapter } from './adapters.js';
+import type { BackgroundRequest } from './background.js';
+import { stderrLog } from './log.js';
+import { runMount } from './running.js';
+import { unmountOnSignals } from './signals.js';
+
+/**
+ * Mounts and serves in this process, with the log on standard error, until the mount has ended.
+ * @returns why the file system failed, undefined when it was unmounted
+ * @throws MountError or the adapter's error, nothing left behind
+ */
+export async function mountInForeground(request: Omit<BackgroundRequest, 'state'>): Promise<string | undefined> {
+  const { union, mount } = request.options;
+  const log = stderrLog(union.verbose);
+  const running = await runMount({
+    mountpoint: request.mountpoint,
+    source: request.source,
+    union,
+    flags: mount,
+    adapter: await loadAdapter(request.adapter),
+    log,
+    state: undefined,
+    onEvent: () => undefined,
+  });
+  unmountOnSignals(running.session, log, false);
+  return running.ended;
+}
