@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { BranchSpec } from '../union/options.js';
 import { MountError } from './error.js';
@@ -23,7 +23,7 @@ function realpathOr(name: string): string {
 }
 
 /**
- * Checks a place to mount on, and that the kernel has FUSE for us.
+ * Checks a place to mount on. Whether there is FUSE at all, the adapter finds out.
  * @param mountpoint as {@link resolveMountpoint} gives it
  * @throws MountError
  */
@@ -36,7 +36,6 @@ export function checkMountpoint(mountpoint: string, branches: readonly BranchSpe
   }
   checkDirectory(mountpoint);
   checkOutside(mountpoint, branches);
-  checkDevice();
 }
 
 function isConnected(mountpoint: string): boolean {
@@ -73,16 +72,5 @@ function checkOutside(mountpoint: string, branches: readonly BranchSpec[]): void
     if (mountpoint.startsWith(branch.path === '/' ? '/' : `${branch.path}/`)) {
       throw new MountError(`mount point ${mountpoint} is inside the branch ${branch.path}; choose one outside`);
     }
-  }
-}
-
-function checkDevice(): void {
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new MountError(code === 'ENOENT'
-      ? 'no /dev/fuse: load it with modprobe fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN'
-      : `/dev/fuse cannot be opened (${code ?? 'error'}); in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN`);
   }
 }
