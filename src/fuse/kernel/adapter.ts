@@ -45,7 +45,10 @@ class KernelSession implements Session {
   private resolveEnded!: (end: SessionEnd) => void;
 
   private lastCall = 0;
-  private readonly calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  private readonly calls = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void }
+  >();
   /** Who waits for the worker to come to a stage of its start. */
   private readonly stages = new Map<'built' | 'ready', () => void>();
   private lastWords: SessionEnd | null = null;

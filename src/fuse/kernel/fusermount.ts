@@ -87,6 +87,9 @@ function describeFailure(mountpoint: string, text: string): string {
   if (text.includes('user_allow_other')) {
     return 'allow_other is refused to ordinary users: put the line user_allow_other into /etc/fuse.conf';
   }
+  if (/\/dev\/fuse: permission denied/i.test(text)) {
+    return '/dev/fuse may not be opened by ordinary users: `chmod 666 /dev/fuse` as root lets them';
+  }
   if (/device not found|modprobe fuse/i.test(text)) {
     return 'no /dev/fuse: load the module with `modprobe fuse` as root';
   }

@@ -3,6 +3,9 @@ import { Dispatcher } from './dispatch.js';
 import type { Serving } from './serving.js';
 import { Suspended } from './suspended.js';
 
+/** The device, as the loop uses it. */
+export type Device = Pick<Channel, 'requestBlock' | 'receive' | 'send' | 'sleeps' | 'catches'>;
+
 /** After so many requests the control descriptor is looked at even though requests keep coming. */
 const REQUESTS_BETWEEN_TICKS = 64;
 
@@ -20,7 +23,7 @@ export class Loop {
 
   /** `onReady` is called once, when INIT has been answered. */
   constructor(
-    private readonly channel: Channel,
+    private readonly channel: Device,
     private readonly serving: Serving,
     private readonly onTick: () => void,
     onReady: () => void,
