@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import tmp from 'tmp-promise';
+import { formatBranch } from '../../src/options/branch.js';
+import { formatBranches, formatOptions } from '../../src/options/format.js';
+import { parseMountOptions } from '../../src/options/mount.js';
+import { defaultMountFlags, type MountFlags } from '../../src/options/settings.js';
+import { defaultUnionOptions, type UnionOptions } from '../../src/union/options.js';
+
+let home: tmp.DirectoryResult;
+beforeAll(async () => {
+  home = await tmp.dir({ unsafeCleanup: true });
+  for (const name of ['a', 'b', 'c', 'd']) mkdirSync(path.join(home.path, name));
+  symlinkSync('a', path.join(home.path, 'link'));
+});
+afterAll(() => home.cleanup());
+
+function parse(...texts: string[]): ReturnType<typeof parseMountOptions> {
+  return parseMountOptions(texts, home.path);
+}
+
+/** The branches as text, with the home directory left out. */
+function branches(...texts: string[]): string[] {
+  return parse(...texts).union.branches.map((branch) => formatBranch(branch).replace(`${home.path}/`, ''));
+}
+
+describe('branches', () => {
+  test.each<[string, string[]]>([
+    ['br=a:b:c', ['a=rw', 'b=ro', 'c=ro']],
+    ['br:./a:./b', ['a=rw', 'b=ro']],
+    ['dirs=a:b', ['a=rw', 'b=ro']],
+    ['dirs:a=ro:b=rw', ['a=ro', 'b=rw']],
+    ['br=a:b,ro', ['a=ro', 'b=ro']],
+    ['ro,br=a=rw:b', ['a=rw', 'b=ro']],
+    ['br=a,br=b', ['a=rw', 'b=ro']],
+    ['br=link:b', ['a=rw', 'b=ro']],
+    ['br=a/../b/', ['b=rw']],
+    ['br=missing', ['missing=rw']],
+    ['br=a,append=b,prepend:c,add:1:d=ro+wh', ['c=rw', 'd=ro+wh', 'a=rw', 'b=ro']],
+    ['append=b,br=a', ['b=ro', 'a=ro']],
+    ['br=a:b:c,del=b,mod:c=rw', ['a=rw', 'c=rw']],
+    ['br=a,ins=0:b', ['b=rw', 'a=rw']],
+    ['lowerdir=b:c,upperdir=a,workdir=d', ['a=rw', 'b=ro+wh', 'c=ro+wh']],
+    ['lowerdir=a:b', ['a=ro+wh', 'b=ro+wh']],
+    ['br=a:b=bogus', ['a=rw', 'b=ro']],
+  ])('%s', (text, expected) => {
+    expect(branches(text)).toEqual(expected);
+  });
+
+  test('several -o are one', () => {
+    expect(branches('ro', 'br=a', 'append=b')).toEqual(['a=ro', 'b=ro']);
+  });
+});
+
+describe('options of the union', () => {
+  test.each<[string, Partial<UnionOptions>]>([
+    ['', {}],
+    ['ro', { readonly: true }],
+    ['ro,rw', { readonly: false }],
+    ['xino=/var/x', { xino: '/var/x' }],
+    ['noxino', { xino: null }],
+    ['trunc_xib,trunc_xino', { truncXib: true, truncXino: true }],
+    ['trunc_xib,notrunc_xib,notrunc_xino', {}],
+    ['create=tdp', {}],
+    ['create=top-down-parent', {}],
+    ['create=rr', { create: { name: 'rr' } }],
+    ['create_policy=round-robin', { create: { name: 'rr' } }],
+    ['create=mfs', { create: { name: 'mfs', seconds: 30 } }],
+    ['create=most-free-space:5', { create: { name: 'mfs', seconds: 5 } }],
+    ['create=mfsrr:1000000', { create: { name: 'mfsrr', low: 1000000, seconds: 30 } }],
+    ['create=mfsrr:0:3600', { create: { name: 'mfsrr', low: 0, seconds: 3600 } }],
+    ['create=pmfs:0', { create: { name: 'pmfs', seconds: 0 } }],
+    ['create=pmfsrr:7:8', { create: { name: 'pmfsrr', low: 7, seconds: 8 } }],
+    ['create=tdmfs:9:10', { create: { name: 'tdmfs', low: 9, seconds: 10 } }],
+    ['cpup=bup', { copyup: 'bup' }],
+    ['copyup=bottom-up', { copyup: 'bu' }],
+    ['copyup_policy=bottom-up-parent', { copyup: 'bup' }],
+    ['noplink', { plink: false }],
+    ['udba=none', { udba: 'none' }],
+    ['udba=notify', { udba: 'notify' }],
+    ['udba=none,udba=reval', {}],
+    ['diropq=always', { diropq: 'a' }],
+    ['diropq=a,diropq=whiteouted', {}],
+    ['dirwh=0', { dirwh: 0 }],
+    ['dirperm1', { dirperm1: true }],
+    ['nowarn_perm', { warnPerm: false }],
+    ['shwh', { shwh: true }],
+    ['sum', { sum: 'sum' }],
+    ['wsum', { sum: 'wsum' }],
+    ['sum,nosum', {}],
+    ['dirren', { dirren: true }],
+    ['acl', { acl: true }],
+    ['dio', { dio: true }],
+    ['verbose', { verbose: true }],
+    ['v,quiet', {}],
+    ['droplvl=3', { dirperm1: true, udba: 'none', plink: false, xino: null }],
+    ['droplvl=1,udba=reval', { dirperm1: true }],
+    ['ephemeral', { dirperm1: true, udba: 'none', plink: false, xino: null }],
+  ])('%s', (text, expected) => {
+    const { union, warnings } = parse(`br=a:b,${text}`);
+    expect(warnings).toEqual([]);
+    expect({ ...union, branches: [] }).toEqual({ ...defaultUnionOptions(), ...expected });
+  });
+
+  test('a relative xino path is made absolute', () => {
+    expect(parse('br=a,xino=b/x').union.xino).toBe(path.join(home.path, 'b/x'));
+  });
+});
+
+describe('options of the mount', () => {
+  test.each<[string, Partial<MountFlags>]>([
+    ['rw,suid,dev,exec,async,atime,diratime', {}],
+    ['nosuid,nodev,noexec', { nosuid: true, nodev: true, noexec: true }],
+    ['nosuid,suid', {}],
+    ['noatime', { atime: 'noatime' }],
+    ['noatime,relatime', { atime: 'relatime' }],
+    ['strictatime', { atime: 'strictatime' }],
+    ['nodiratime,sync,dirsync', { nodiratime: true, sync: true, dirsync: true }],
+    ['allow_other', { allowOther: true }],
+    ['fsname=over lay', { source: 'over lay' }],
+    ['subtype=tsaufs,defaults,auto,noauto,user,users,user=me,nofail,_netdev,x-a=b,X-c,comment=d,default_permissions,nonempty', {}],
+  ])('%s', (text, expected) => {
+    const { mount, warnings } = parse(`br=a,${text}`);
+    expect(warnings).toEqual([]);
+    expect(mount).toEqual({ ...defaultMountFlags(), ...expected });
+  });
+});
+
+describe('accepted without effect, said once', () => {
+  test.each(['rdblk=8192', 'rdblk=def', 'rdhash=0', 'rdcache=10', 'fhsm_sec=3', 'clean_plink', 'delete=all', 'lazytime'])('%s', (text) => {
+    const { warnings } = parse(`br=a,${text},${text}`);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(text);
+    expect(warnings[0]).toContain('no effect');
+  });
+});
+
+describe('refused', () => {
+  test.each([
+    ['foo', 'unknown mount option "foo"'],
+    ['foo=bar', 'unknown mount option "foo=bar"'],
+    ['plink=1', 'unknown mount option "plink=1"'],
+    ['ro=1', 'unknown mount option "ro=1"'],
+    ['toString', 'unknown mount option "toString"'],
+    ['__proto__=1', 'unknown mount option "__proto__=1"'],
+    ['allow_root', 'use allow_other'],
+    ['xino', '"xino" needs a value'],
+    ['xino=', '"xino" needs a value'],
+    ['create=zz', 'unknown create policy "zz"'],
+    ['create=tdp:1', 'unknown create policy "tdp:1"'],
+    ['create=mfs:x', '"x" is not a whole number'],
+    ['create=mfs:-1', '"-1" is not a whole number'],
+    ['create=mfs:3601', 'at most 3600 seconds'],
+    ['create=mfsrr', 'unknown create policy "mfsrr"'],
+    ['create=mfsrr:1:2:3', 'unknown create policy'],
+    ['create=constructor', 'unknown create policy "constructor"'],
+    ['cpup=rr', 'unknown copy-up policy "rr"'],
+    ['udba=maybe', 'there are none, reval and notify'],
+    ['diropq=x', 'there are w (whiteouted) and a (always)'],
+    ['dirwh=-1', '"-1" is not a whole number'],
+    ['dirwh=3k', '"3k" is not a whole number'],
+    ['rdblk=big', '"big" is not a whole number'],
+    ['droplvl=4', 'droplvl=4'],
+    ['add:/x', 'write add:INDEX:PATH[=PERM]'],
+    ['add=x:/x', 'write add:INDEX:PATH[=PERM]'],
+    ['add:9:/x', 'there are only 1 branches'],
+    ['append', 'write append:PATH[=PERM]'],
+    ['del=', 'write del:PATH'],
+    ['del=/nothere', '/nothere is not a branch'],
+    ['mod=/x', 'write mod:PATH=PERM'],
+    ['mod=/nothere=rw', '/nothere is not a branch'],
+    ['itrunc_xino=0', 'use tsaufs remount'],
+    ['remount', 'tsaufs remount'],
+    ['br=', 'a branch has no path'],
+    ['lowerdir=b', 'not both'],
+    ['br="/x', 'double quote'],
+  ])('%s', (text, message) => {
+    expect(() => parse(`br=a,${text}`)).toThrow(message);
+    expect(() => parse(`br=a,${text}`)).toThrow(/^[^\n]+$/);
+  });
+
+  test('no branches at all', () => {
+    expect(() => parse('ro')).toThrow('no branches given');
+  });
+});
+
+describe('printed back', () => {
+  test.each([
+    ['br=a', 'rw'],
+    ['br=a,udba=none,ro,noplink,create=mfsrr:5:6,cpup=bu,diropq=a,dirwh=9,noxino,nosuid,noatime,wsum,allow_other',
+      'ro,nosuid,noatime,allow_other,noxino,noplink,wsum,udba=none,create=mfsrr:5:6,cpup=bu,diropq=a,dirwh=9'],
+    ['br=a,xino=/v/a\\,b', 'rw,xino=/v/a\\,b'],
+    ['br=a,dirperm1,shwh,dirren,dio,acl,nowarn_perm,v,trunc_xib,trunc_xino',
+      'rw,trunc_xib,trunc_xino,dirperm1,shwh,dirren,dio,acl,nowarn_perm,verbose'],
+  ])('%s', (text, expected) => {
+    const { union, mount } = parse(text);
+    expect(formatOptions(union, mount)).toBe(expected);
+  });
+
+  test('what is printed parses to the same', () => {
+    const first = parse('br=a=rw+nolwh:b=ro+wh:c=rr,udba=notify,create=pmfs:9,noexec,xino=/x');
+    const again = parse(`${formatOptions(first.union, first.mount)},${formatBranches(first.union)}`);
+    expect(again).toEqual(first);
+  });
+});
