@@ -42,7 +42,7 @@ serve(Opcode.ACCESS, attributes.access);
 
 serve(Opcode.OPEN, files.open, wire.OpenIn.SIZE);
 serve(Opcode.CREATE, files.create, wire.CreateIn.SIZE + 1);
-serve(Opcode.TMPFILE, files.tmpfile, wire.CreateIn.SIZE);
+serve(Opcode.TMPFILE, files.tmpfile, wire.CreateIn.SIZE + 1);
 serve(Opcode.READ, files.read, wire.ReadIn.SIZE);
 serve(Opcode.WRITE, files.write, wire.WriteIn.SIZE);
 serve(Opcode.FLUSH, files.flush);

@@ -38,6 +38,8 @@ export const create: Operation = (serving) => {
 
 export const tmpfile: Operation = (serving) => {
   const { request, union } = serving;
+  // A name comes along as with CREATE, but says nothing: the file has none.
+  request.name(CreateIn.SIZE);
   const flags = request.u32At(CreateIn.flags);
   const mode = request.u32At(CreateIn.mode);
   union.caller.umask = request.u32At(CreateIn.umask);
