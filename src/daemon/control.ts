@@ -18,19 +18,22 @@ export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 const maxLine = 1 << 20;
 
 export interface ControlServer {
-  close(): void;
+  /** Answers what is still being asked, as an error where that takes long, and removes the socket. */
+  close(): Promise<void>;
 }
 
 /** Listens on `control` in the state directory. It keeps no process alive by itself. */
 export async function listenControl(directory: string, handler: ControlHandler): Promise<ControlServer> {
   const file = controlPath(directory);
-  const connections = new Set<net.Socket>();
+  const connections = new Set<Connection>();
+  let end!: () => void;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
   const server = net.createServer((socket) => {
-    connections.add(socket);
-    socket.unref();
-    socket.on('close', () => connections.delete(socket));
-    socket.on('error', () => socket.destroy());
-    serve(socket, handler);
+    const connection = new Connection(socket, handler, ended);
+    connections.add(connection);
+    socket.on('close', () => connections.delete(connection));
   });
   server.unref();
   await new Promise<void>((resolve, reject) => {
@@ -40,22 +43,38 @@ export async function listenControl(directory: string, handler: ControlHandler):
   // The directory is closed to others until here (publishState): no moment sees the socket open.
   chmodSync(file, 0o600);
   return {
-    close: () => {
+    close: async () => {
       server.close();
-      for (const socket of connections) socket.destroy();
+      // Whoever asked for the unmount is to hear that it is done: its answer comes at this very moment.
+      await new Promise((resolve) => setImmediate(resolve));
+      end();
+      await Promise.all([...connections].map((connection) => connection.close()));
       rmSync(file, { force: true });
     },
   };
 }
 
-function serve(socket: net.Socket, handler: ControlHandler): void {
-  let answers = Promise.resolve();
-  onLines(socket, (line) => {
-    answers = answers.then(async () => {
-      const answer = await run(line, handler);
-      if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+class Connection {
+  readonly #socket: net.Socket;
+  #answers = Promise.resolve();
+
+  constructor(socket: net.Socket, handler: ControlHandler, ended: Promise<void>) {
+    this.#socket = socket;
+    socket.unref();
+    socket.on('error', () => socket.destroy());
+    const tooLate = ended.then(() => ({ error: 'the mount has ended' }));
+    onLines(socket, (line) => {
+      this.#answers = this.#answers.then(async () => {
+        const answer = await Promise.race([run(line, handler), tooLate]);
+        if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+      });
     });
-  });
+  }
+
+  async close(): Promise<void> {
+    await this.#answers;
+    this.#socket.destroySoon();
+  }
 }
 
 async function run(line: string, handler: ControlHandler): Promise<object> {

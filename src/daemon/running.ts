@@ -121,7 +121,7 @@ async function follow(
   const failure = end.reason === 'failed' ? end.error ?? 'the file system ended by itself' : undefined;
   if (failure === undefined) log('info', 'unmounted');
   else log('error', 'the file system failed', { error: failure });
-  control.close();
+  await control.close();
   try {
     if (failure === undefined) removeState(directory);
     else recordFailure(directory, failure);
