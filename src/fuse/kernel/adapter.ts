@@ -67,6 +67,8 @@ class KernelSession implements Session {
     const start: WorkerStart = { union: request.union, wishes: wishes(request), control: this.control };
     const worker = new Worker(workerUrl, {
       name: 'tsaufs',
+      // None of the process's own, such as those that go with `node --eval`.
+      execArgv: [],
       workerData: { port: port2, start },
       transferList: [port2],
     });
