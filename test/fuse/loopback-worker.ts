@@ -5,5 +5,5 @@ import { runWorker } from '../../src/fuse/kernel/worker.js';
 import { Loopback } from './loopback.js';
 
 const { port, start } = workerData as { port: MessagePort; start: WorkerStart };
-runWorker(port, start, (options) => new Loopback(options.branches[0].path));
+runWorker(port, start, (options, hooks) => new Loopback(options.branches[0].path, 3600, hooks));
 port.close();

@@ -11,6 +11,8 @@ import { fstatfs, type StatFs } from '../../src/posix/statfs.js';
 import { AT_FDCWD } from '../../src/posix/syscall.js';
 import { fgetxattr, flistxattr, fremovexattr, fsetxattr } from '../../src/posix/xattr.js';
 import { nameFromText } from '../../src/posix/name.js';
+import type { UnionHooks } from '../../src/fuse/kernel/worker.js';
+import type { Invalidation } from '../../src/fuse/kernel/notification.js';
 import type { EntryPlusSink, EntrySink, SetAttrChange, UnionOps } from '../../src/fuse/kernel/union-ops.js';
 import { SetAttrValid } from '../../src/fuse/kernel/wire.js';
 
@@ -59,6 +61,7 @@ export class Loopback implements UnionOps {
   constructor(
     directory: string,
     readonly seconds = 1,
+    private readonly hooks: UnionHooks | null = null,
   ) {
     const fd = must(openat(AT_FDCWD, nameFromText(directory), O.PATH | O.DIRECTORY, 0), directory);
     this.root = this.adopt(fd, null);
@@ -289,6 +292,15 @@ export class Loopback implements UnionOps {
   }
   access(): void {}
   syncfs(): void {}
+
+  /** Things that a test has happen in the worker. */
+  command(name: string, argument: unknown): unknown {
+    if (name === 'die') process.exit(3);
+    if (name === 'invalidate') this.hooks?.invalidate(argument as Invalidation);
+    else if (name === 'event') this.hooks?.event({ kind: 'create', path: '/x', branch: '/b', pid: 1 });
+    else throw new Error(`unknown command: ${name}`);
+    return this.wantEvents;
+  }
 
   close(): void {
     this.closed = true;

@@ -8,7 +8,7 @@ import type { LogLevel } from '../adapter.js';
 import { Channel } from './channel.js';
 import { Loop } from './loop.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
-import type { Invalidation } from './notification.js';
+import { type Invalidation, Notifier } from './notification.js';
 import { Serving } from './serving.js';
 import type { UnionOps } from './union-ops.js';
 
@@ -17,6 +17,8 @@ export interface UnionHooks {
   log(level: LogLevel, message: string, fields?: object): void;
   event(event: UnionEvent): void;
   invalidate(what: Invalidation): void;
+  /** A directory's attributes are old, at once. */
+  attributesChanged(node: number): void;
 }
 
 /** A union as the worker serves it; `command` answers what Session.call asks beyond the adapter's own. */
@@ -43,6 +45,7 @@ export function runWorker(port: MessagePort, start: WorkerStart, makeUnion: Make
 class Worker {
   private union: ServedUnion | null = null;
   private loop: Loop | null = null;
+  private notifier: Notifier | null = null;
   /** What to do about the mount, once the main thread has said so. */
   private verdict: { fd: number } | 'abandon' | null = null;
 
@@ -61,6 +64,8 @@ class Worker {
       log: (level, message, fields) => this.log(level, message, fields),
       event: (event) => this.say({ kind: 'event', event }),
       invalidate: (what) => this.say({ kind: 'invalidate', what }),
+      // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
+      attributesChanged: (node) => void this.notifier?.send({ kind: 'inode', node, offset: -1, length: 0 }),
     });
     this.union = union;
     try {
@@ -84,6 +89,7 @@ class Worker {
 
   private serve(union: UnionOps, fd: number): void {
     const { control, wishes } = this.start;
+    this.notifier = new Notifier(fd);
     const channel = new Channel(fd, control, wishes.maxWrite);
     const serving = new Serving(
       union,

@@ -142,6 +142,38 @@ describe.runIf(canMount)('a mount', () => {
     await expect(session!.call({ name: 'nonsense' })).rejects.toThrow('unknown command: nonsense');
   });
 
+  it('passes events and the wish for them on', async () => {
+    const events: unknown[] = [];
+    await mountLoopback({ onEvent: (event) => void events.push(event) });
+    expect(await session!.call({ name: 'event' })).toBe(false);
+    expect(events).toEqual([{ kind: 'create', path: '/x', branch: '/b', pid: 1 }]);
+    session!.setEvents(true);
+    expect(await session!.call({ name: 'event' })).toBe(true);
+  });
+
+  it('makes the kernel forget a name and a node that changed behind its back', async () => {
+    await mountLoopback();
+    const file = join(mountpoint, 'late');
+    await expect(fs.stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
+    writeFileSync(join(branch, 'late'), 'first');
+    await expect(fs.stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
+    await session!.call({ name: 'invalidate', argument: { kind: 'entry', parent: 1, name: 'late' } });
+    expect((await fs.stat(file)).size).toBe(5);
+
+    writeFileSync(join(branch, 'late'), 'longer than before');
+    expect((await fs.stat(file)).size).toBe(5);
+    const all = Array.from({ length: 10 }, (_, node) => ({ kind: 'inode', node, offset: 0, length: 0 }));
+    for (const argument of all) await session!.call({ name: 'invalidate', argument });
+    expect((await fs.stat(file)).size).toBe(18);
+  });
+
+  it('whose worker dies is taken down, and those who wait in it get an error', async () => {
+    await mountLoopback();
+    await expect(session!.call({ name: 'die' })).rejects.toThrow(/not mounted any more/);
+    expect(await session!.ended).toEqual({ reason: 'failed', error: 'the worker thread ended unexpectedly' });
+    expect(isMounted()).toBe(false);
+  });
+
   it('is not unmounted while in use, but lazily; ends when the last user is gone', async () => {
     await mountLoopback();
     writeFileSync(join(mountpoint, 'x'), 'x');
