@@ -14,8 +14,10 @@ declare global {
 }
 
 /**
- * Memory outside V8's moving heap. The address holds as long as the Block (or its `bytes`) is reachable: keep it in
- * module scope or on the object that uses the address, and never transfer its ArrayBuffer to another thread.
+ * Memory outside V8's moving heap. The address holds as long as the Block (or its `bytes`) is reachable: keep it on the
+ * object that uses the address, or in a module constant that some function mentions. `allocate(n).address`, or a module
+ * constant used only while the module is loaded, is freed by the next collection: V8 keeps no variable that nothing can
+ * reach. Never transfer its ArrayBuffer to another thread.
  */
 export interface Block {
   readonly bytes: Buffer;

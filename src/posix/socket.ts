@@ -26,30 +26,43 @@ export function socketpair(): [number, number] {
 // struct cmsghdr { size_t len; int level; int type; } and its data, 8-byte-aligned.
 const CONTROL_HEADER = 16;
 // The kernel passes at most SCM_MAX_FD (253) descriptors in a message: room for all, so that each can be closed.
-const control = allocate(CONTROL_HEADER + 253 * 4 + 4);
-const payload = allocate(8);
-
-// struct iovec { void *base; size_t len; }
-const vector = allocate(16);
-write64(vector.u32, 0, payload.address);
-vector.u32[2] = 1;
-
-// struct msghdr { void *name; u32 namelen; iovec *iov; size_t iovlen; void *control; size_t controllen; int flags; }
-const message = allocate(56);
+const CONTROL_MAX = CONTROL_HEADER + 253 * 4 + 4;
+// Where struct msghdr has the length of its control data, in 32-bit words.
 const CONTROL_LENGTH = 10;
-write64(message.u32, 4, vector.address);
-message.u32[6] = 1;
-write64(message.u32, 8, control.address);
+
+/**
+ * The memory of a message of one byte with descriptors. One object holds all parts because the kernel alone knows that
+ * they belong together: a part no function mentions would be collected.
+ */
+class Message {
+  readonly payload = allocate(8);
+  readonly vector = allocate(16);
+  readonly control = allocate(CONTROL_MAX);
+  readonly header = allocate(56);
+
+  constructor() {
+    // struct iovec { void *base; size_t len; }
+    write64(this.vector.u32, 0, this.payload.address);
+    write64(this.vector.u32, 2, 1);
+    // struct msghdr { void *name; u32 namelen; iovec *iov; size_t iovlen; void *control; size_t controllen; int flags; }
+    write64(this.header.u32, 4, this.vector.address);
+    write64(this.header.u32, 6, 1);
+    write64(this.header.u32, 8, this.control.address);
+  }
+}
+
+const message = new Message();
 
 /**
  * Receives one descriptor, close-on-exec: the descriptor or -errno. ENODATA: the other end closed without sending;
  * EBADMSG: a message without a descriptor. Any further descriptors of the message are closed.
  */
 export function receiveFd(socket: number): number {
-  write64(message.u32, CONTROL_LENGTH, control.length);
-  const received = sys3(NR.recvmsg, socket, message.address, MSG_CMSG_CLOEXEC);
+  const { header, control } = message;
+  write64(header.u32, CONTROL_LENGTH, control.length);
+  const received = sys3(NR.recvmsg, socket, header.address, MSG_CMSG_CLOEXEC);
   if (received < 0) return received;
-  const controlLength = readU64(message.u32, CONTROL_LENGTH);
+  const controlLength = readU64(header.u32, CONTROL_LENGTH);
   const hasRights =
     controlLength >= CONTROL_HEADER + 4 &&
     control.u32[2] === SOL_SOCKET &&
@@ -63,10 +76,11 @@ export function receiveFd(socket: number): number {
 
 /** Sends a descriptor, with one byte of data to carry it. 1 or -errno (EPIPE: the other end is closed). */
 export function sendFd(socket: number, fd: number): number {
+  const { header, control } = message;
   write64(control.u32, 0, CONTROL_HEADER + 4);
   control.u32[2] = SOL_SOCKET;
   control.u32[3] = SCM_RIGHTS;
   control.u32[4] = fd;
-  write64(message.u32, CONTROL_LENGTH, CONTROL_HEADER + 8);
-  return sys3(NR.sendmsg, socket, message.address, MSG_NOSIGNAL);
+  write64(header.u32, CONTROL_LENGTH, CONTROL_HEADER + 8);
+  return sys3(NR.sendmsg, socket, header.address, MSG_NOSIGNAL);
 }

@@ -1,0 +1,3 @@
+import { describeAttributes } from './attributes-suite.js';
+
+describeAttributes('this kernel');

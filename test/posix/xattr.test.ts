@@ -1,0 +1,3 @@
+import { describeXattr } from './xattr-suite.js';
+
+describeXattr('this kernel');
