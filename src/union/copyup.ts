@@ -57,6 +57,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, size = Number.
   }
   keepInode(target, ino, node.ino);
   node.layers = target.alone;
+  u.hooks.attributesChanged?.(parent.id);
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
 }
 
@@ -167,6 +168,7 @@ export function ensureDirectory(u: UnionState, node: Node, target: Branch): void
   const { top } = node;
   if (target.index < top.index) keepInode(target, ino, node.ino);
   u.addLayer(node, target);
+  u.hooks.attributesChanged?.(parent.id);
   u.event('copy-up', target, () => node.path(), { from: top.path, bytes: 0 });
 }
 

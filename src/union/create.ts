@@ -13,7 +13,7 @@ import { type FileHandle, makeHandle, open } from './file-handle.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { checkName } from './name.js';
 import { Node } from './node.js';
-import { createBranch } from './policy.js';
+import { createBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -41,6 +41,7 @@ function prepare(u: UnionState, parent: Node, name: string, isDirectory: boolean
 }
 
 function prepareAbsent(u: UnionState, parent: Node, name: string, isDirectory: boolean): Site {
+  mustTakeEntries(u, parent);
   const branch = createBranch(u, parent, existing.whiteout, isDirectory);
   ensureDirectory(u, parent, branch);
   site.branch = branch;

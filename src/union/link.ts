@@ -11,7 +11,7 @@ import { Probe, probe } from './lookup.js';
 import { checkName } from './name.js';
 import type { Node } from './node.js';
 import { anchorOf, statNode } from './place.js';
-import { copyUpBranch, nearestAbove } from './policy.js';
+import { copyUpBranch, mustTakeEntries, nearestAbove } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
 import { removeWhiteout } from './whiteout.js';
@@ -26,6 +26,8 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
   if (node.isDirectory) throw new Errno(E.EPERM);
   if (newParent.removed) throw new Errno(E.ENOENT);
   if (probe(u, newParent, newName, target)) throw new Errno(E.EEXIST);
+
+  mustTakeEntries(u, newParent);
 
   let branch = node.top.writable ? node.top : copyUpBranch(u, node.parent, node.top);
   let limit = Math.min(branch.index, newParent.limit);

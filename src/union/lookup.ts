@@ -40,7 +40,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
   into.limit = parent.limit;
   let merged: Branch[] | null = null;
   for (let i = from; i < layers.length; i++) {
-    const branch = layers[i] as Branch;
+    const branch = layers[i];
     const fd = u.directory(parent, i);
     if (branch.whiteouts && hasWhiteout(fd, name)) {
       into.whiteout = branch;
@@ -77,7 +77,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
 
 function directoryIsOpaque(u: UnionState, parent: Node, layer: number, name: string): boolean {
   // The lowest branch has nothing to hide, but what is created may go to a branch that the parent is not on.
-  if (layer === parent.layers.length - 1 && u.branches.length - 1 === (parent.layers[layer] as Branch).index) return false;
+  if (layer === parent.layers.length - 1 && u.branches.length - 1 === (parent.layers[layer]).index) return false;
   const fd = u.openChild(parent, layer, name);
   try {
     return isOpaque(fd);
@@ -103,7 +103,7 @@ export function lookup(u: UnionState, parent: Node, name: string, out: Stat): No
 
 /** The node for what `probe` found: the one that is known already, or a new one. Attributes in `out`. */
 export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, out: Stat): Node {
-  const top = what.layers[0] as Branch;
+  const top = what.layers[0];
   let ino = unionInode(top, what.stat.ino);
   const known = u.nodes.find(ino);
   out.copy(what.stat);

@@ -68,8 +68,8 @@ export function readdir(u: UnionState, handle: DirHandle, cookie: number, sink: 
   if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1)) return;
   if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2)) return;
   for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
-    const ino = unionInode(listing.branches[i] as Branch, listing.inodes[i] as number);
-    if (!sink(listing.names[i] as string, listing.types[i] as number, ino, i + DOTS + 1)) return;
+    const ino = unionInode(listing.branches[i], listing.inodes[i]);
+    if (!sink(listing.names[i], listing.types[i], ino, i + DOTS + 1)) return;
   }
 }
 
@@ -80,11 +80,11 @@ export function readdirplus(u: UnionState, handle: DirHandle, cookie: number, ou
   if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1, null)) return;
   if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2, null)) return;
   for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
-    const name = listing.names[i] as string;
+    const name = listing.names[i];
     const child = childOf(u, node, listing, i, out);
     if (child === undefined) continue;
-    const ino = child === null ? unionInode(listing.branches[i] as Branch, listing.inodes[i] as number) : child.ino;
-    if (!sink(name, listing.types[i] as number, ino, i + DOTS + 1, child)) {
+    const ino = child === null ? unionInode(listing.branches[i], listing.inodes[i]) : child.ino;
+    if (!sink(name, listing.types[i], ino, i + DOTS + 1, child)) {
       // Not handed out: nobody will forget it.
       if (child !== null) u.nodes.drop(child);
       return;
@@ -96,8 +96,8 @@ const listed = new Probe();
 
 /** The node of a listed name; null for a name that cannot be looked up, undefined if it is gone meanwhile. */
 function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: Stat): Node | null | undefined {
-  const name = listing.names[i] as string;
-  const branch = listing.branches[i] as Branch;
+  const name = listing.names[i];
+  const branch = listing.branches[i];
   try {
     // The listing tells where a file is seen: one call, where lookup would ask every layer for whiteouts.
     // A directory has to be merged.
@@ -130,7 +130,7 @@ export function list(u: UnionState, node: Node): Listing {
   const hidden = new Set<string>();
   const seen = layers.length > 1 ? new Set<string>() : null;
   for (let i = 0; i < layers.length; i++) {
-    const branch = layers[i] as Branch;
+    const branch = layers[i];
     const start = listing.names.length;
     const whiteouts: string[] = [];
     readLayer(u, node, i, (name, type, ino) => {
@@ -160,11 +160,11 @@ function dropHiddenHere(listing: Listing, start: number, whiteouts: readonly str
   const set = new Set(whiteouts);
   let to = start;
   for (let i = start; i < listing.names.length; i++) {
-    if (set.has(listing.names[i] as string)) continue;
-    listing.names[to] = listing.names[i] as string;
-    listing.types[to] = listing.types[i] as number;
-    listing.inodes[to] = listing.inodes[i] as number;
-    listing.branches[to++] = listing.branches[i] as Branch;
+    if (set.has(listing.names[i])) continue;
+    listing.names[to] = listing.names[i];
+    listing.types[to] = listing.types[i];
+    listing.inodes[to] = listing.inodes[i];
+    listing.branches[to++] = listing.branches[i];
   }
   listing.names.length = listing.types.length = listing.inodes.length = listing.branches.length = to;
 }
@@ -179,23 +179,20 @@ function readLayer(
 }
 
 /**
- * Whether a directory shows no name from layer `from` on; names that whiteouts of higher layers hide do not
- * count. Stops at the first name.
+ * Whether a directory holds no name from layer `from` on. Names that whiteouts of higher layers hide do not count;
+ * names that higher layers show as well do.
  */
 export function isEmpty(u: UnionState, node: Node, from = 0): boolean {
   const { layers } = node;
   const hidden = new Set<string>();
   for (let i = 0; i < layers.length; i++) {
-    const branch = layers[i] as Branch;
+    const branch = layers[i];
     const names: string[] = [];
-    const last = i === layers.length - 1;
     readLayer(u, node, i, (name) => {
       if (!name.startsWith(WHITEOUT_PREFIX)) names.push(name);
       else if (branch.whiteouts) hidden.add(name.slice(WHITEOUT_PREFIX.length));
     });
     if (i >= from) for (const name of names) if (!hidden.has(name)) return false;
-    // What a higher layer shows hides the same name below, when only the lower ones are asked about.
-    if (i < from && !last) for (const name of names) hidden.add(name);
   }
   return true;
 }
@@ -205,7 +202,7 @@ export function fsyncdir(u: UnionState, handle: DirHandle): void {
   const { node } = handle;
   if (node.removed) return;
   for (let i = 0; i < node.layers.length; i++) {
-    if (!(node.layers[i] as Branch).writable) continue;
+    if (!(node.layers[i]).writable) continue;
     const fd = must(openat(u.directory(node, i), '.', O.RDONLY | O.DIRECTORY, 0));
     const result = fsync(fd);
     close(fd);

@@ -61,7 +61,7 @@ export class Node {
 
   /** The branch it is seen on. */
   get top(): Branch {
-    return this.layers[0] as Branch;
+    return this.layers[0];
   }
 
   /** The index of a branch in `layers`, or -1. */
@@ -132,8 +132,9 @@ export class Node {
   /** The union's path, for messages and events only. */
   path(): string {
     const parts: string[] = [];
-    for (let node: Node = this; node.parent !== null; node = node.parent) parts.unshift(node.name);
-    return `/${Buffer.from(parts.join('/'), 'latin1').toString('utf8')}`;
+    if (this.parent !== null) parts.push(this.name);
+    for (let above = this.parent; above !== null && above.parent !== null; above = above.parent) parts.push(above.name);
+    return `/${Buffer.from(parts.reverse().join('/'), 'latin1').toString('utf8')}`;
   }
 }
 

@@ -49,7 +49,7 @@ export function copyUpBranch(u: UnionState, parent: Node | null, source: Branch)
       return visible(u, topDownParent(u, parent, source), parent, null);
     case 'bup': {
       for (let i = parent.layers.length - 1; i >= 0; i--) {
-        const branch = parent.layers[i] as Branch;
+        const branch = parent.layers[i];
         if (branch.index < source.index && branch.writable) return branch;
       }
       return visible(u, nearestAbove(u, parent.top.index - 1), parent, null);
@@ -62,10 +62,18 @@ export function copyUpBranch(u: UnionState, parent: Node | null, source: Branch)
 /** The writable branch nearest above position `index`, itself included. */
 export function nearestAbove(u: UnionState, index: number): Branch {
   for (let i = Math.min(index, u.branches.length - 1); i >= 0; i--) {
-    const branch = u.branches[i] as Branch;
+    const branch = u.branches[i];
     if (branch.writable) return branch;
   }
   throw new Errno(E.EROFS);
+}
+
+/**
+ * The permission to change a directory's entries: EROFS unless a branch takes writes at or above the highest one the
+ * directory lies on (AUFS asks this before everything else that may be wrong).
+ */
+export function mustTakeEntries(u: UnionState, parent: Node): void {
+  nearestAbove(u, parent.top.index);
 }
 
 /** tdp: `from` if writable, else the highest writable branch above it that has the parent, else the nearest above. */
@@ -84,7 +92,7 @@ function roundRobin(u: UnionState, isDirectory: boolean): Branch {
   for (let tried = 0; tried < count; tried++) {
     // A directory looks at the counter without moving it: ten mkdirs land on one branch.
     const at = isDirectory ? memory.next - 1 - tried : --memory.next;
-    const branch = u.branches[(at >>> 0) % count] as Branch;
+    const branch = u.branches[(at >>> 0) % count];
     if (branch.writable) return branch;
   }
   throw new Errno(E.EROFS);

@@ -14,7 +14,7 @@ import { Probe, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { checkName } from './name.js';
 import type { Node } from './node.js';
-import { copyUpBranch } from './policy.js';
+import { copyUpBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
 import type { UnionState } from './state.js';
 import { makeWhiteout } from './whiteout.js';
@@ -25,7 +25,7 @@ const lower = new Probe();
 
 /** The known node of what a probe found, if the kernel knows it. */
 export function knownNode(u: UnionState, what: Probe): Node | undefined {
-  const node = u.nodes.find(unionInode(what.layers[0] as Branch, what.stat.ino));
+  const node = u.nodes.find(unionInode(what.layers[0], what.stat.ino));
   return node?.type === what.type ? node : undefined;
 }
 
@@ -34,7 +34,7 @@ export function showsBelow(u: UnionState, parent: Node, name: string, branch: Br
   if (parent.limit <= branch.index) return false;
   const { layers } = parent;
   for (let i = 0; i < layers.length; i++) {
-    if ((layers[i] as Branch).index > branch.index) return probe(u, parent, name, lower, i);
+    if ((layers[i]).index > branch.index) return probe(u, parent, name, lower, i);
   }
   return false;
 }
@@ -43,7 +43,7 @@ export function showsBelow(u: UnionState, parent: Node, name: string, branch: Br
 export function unlink(u: UnionState, parent: Node, name: string): void {
   find(u, parent, name);
   if (target.type === S.IFDIR) throw new Errno(E.EISDIR);
-  const source = target.layers[0] as Branch;
+  const source = target.layers[0];
   const node = knownNode(u, target);
   const { ino, nlink } = target.stat;
   const branch = copyUpBranch(u, parent, source);
@@ -64,7 +64,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
 export function rmdir(u: UnionState, parent: Node, name: string): void {
   find(u, parent, name);
   if (target.type !== S.IFDIR) throw new Errno(E.ENOTDIR);
-  const source = target.layers[0] as Branch;
+  const source = target.layers[0];
   const node = knownNode(u, target);
   if (node === undefined) throw new Errno(E.ESTALE);
   if (!isEmpty(u, node)) throw new Errno(E.ENOTEMPTY);
@@ -96,6 +96,7 @@ function find(u: UnionState, parent: Node, name: string): void {
   checkName(name);
   u.refresh(parent);
   if (parent.removed || !probe(u, parent, name, target)) throw new Errno(E.ENOENT);
+  mustTakeEntries(u, parent);
 }
 
 function whiteout(u: UnionState, branch: Branch, dirfd: number, parent: Node, name: string): void {

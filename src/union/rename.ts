@@ -12,7 +12,7 @@ import { Probe, nodeOf, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { checkName } from './name.js';
 import type { Node } from './node.js';
-import { copyUpBranch, nearestAbove } from './policy.js';
+import { copyUpBranch, mustTakeEntries, nearestAbove } from './policy.js';
 import { materialize } from './pseudo-link.js';
 import { dropName, keepReachable, knownNode, showsBelow } from './remove.js';
 import { removeTree } from './remove-tree.js';
@@ -35,6 +35,8 @@ export function rename(
   if (!probe(u, parent, name, source)) throw new Errno(E.ENOENT);
   if (newParent.removed) throw new Errno(E.ENOENT);
   const replaced = probe(u, newParent, newName, target);
+  mustTakeEntries(u, parent);
+  mustTakeEntries(u, newParent);
   if (flags & RENAME.EXCHANGE) return exchange(u, parent, name, newParent, newName, replaced);
   if (replaced && flags & RENAME.NOREPLACE) throw new Errno(E.EEXIST);
 
@@ -43,7 +45,7 @@ export function rename(
   if (victim === moving) return;
   if (victim !== undefined) mayReplace(u, moving, victim);
 
-  const branch = chooseBranch(u, parent, source.layers[0] as Branch, newParent);
+  const branch = chooseBranch(u, parent, source.layers[0], newParent);
   if (moving.isDirectory && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
   move(u, moving, parent, name, newParent, newName, branch, victim);
   if (victim !== undefined && victim.lookups === 0) u.nodes.drop(victim);
@@ -67,7 +69,7 @@ function mayReplace(u: UnionState, moving: Node, victim: Node): void {
  */
 function chooseBranch(u: UnionState, parent: Node, from: Branch, newParent: Node): Branch {
   let branch = from;
-  if (target.type !== 0 && (target.layers[0] as Branch).index < branch.index) branch = target.layers[0] as Branch;
+  if (target.type !== 0 && (target.layers[0]).index < branch.index) branch = target.layers[0];
   if (!branch.writable) branch = copyUpBranch(u, parent, branch);
   let limit = Math.min(branch.index, newParent.limit, parent.limit);
   if (target.whiteout !== null) limit = Math.min(limit, target.whiteout.index);
@@ -78,7 +80,7 @@ function chooseBranch(u: UnionState, parent: Node, from: Branch, newParent: Node
 function emptyBelow(u: UnionState, node: Node, branch: Branch): boolean {
   const { layers } = node;
   let first = 0;
-  while (first < layers.length && (layers[first] as Branch).index <= branch.index) first++;
+  while (first < layers.length && (layers[first]).index <= branch.index) first++;
   return first === layers.length || isEmpty(u, node, first);
 }
 
@@ -167,7 +169,7 @@ function exchange(
   u: UnionState, parent: Node, name: string, newParent: Node, newName: string, replaced: boolean,
 ): void {
   if (!replaced) throw new Errno(E.ENOENT);
-  const branch = source.layers[0] as Branch;
+  const branch = source.layers[0];
   const single = source.layers.length === 1 && target.layers.length === 1 && target.layers[0] === branch;
   if (!single || !branch.writable) throw new Errno(E.EINVAL);
   const one = nodeOf(u, parent, name, source, u.scratch);

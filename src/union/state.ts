@@ -8,7 +8,8 @@ import { permissionText, type Branch } from './branch.js';
 import type { UnionEvent } from './events.js';
 import { type FileHandle, HandleTable } from './file-handle.js';
 import type { DirHandle } from './merged-directory.js';
-import { Node, NodeTable } from './node.js';
+import type { Node} from './node.js';
+import { NodeTable } from './node.js';
 import type { UnionOptions } from './options.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
@@ -24,6 +25,11 @@ export interface Caller {
 export interface Hooks {
   log(level: 'info' | 'warn' | 'error', message: string, fields?: object): void;
   event(event: UnionEvent): void;
+  /**
+   * A directory's attributes changed in an operation on something else (a copy-up below it): the kernel must
+   * ask again. Called within the operation; optional, for adapters that cannot tell the kernel.
+   */
+  attributesChanged?(node: number): void;
 }
 
 /** Directories whose descriptors stay open before the least used are closed. */
@@ -107,7 +113,7 @@ export class UnionState {
 
   private openDirectory(node: Node, layer: number): number {
     const { parent } = node;
-    const branch = node.layers[layer] as Branch;
+    const branch = node.layers[layer];
     if (node.removed) throw new Errno(E.ENOENT);
     if (parent === null) return this.reopenRoot(branch);
     const parentLayer = parent.layerOf(branch);
@@ -165,7 +171,7 @@ export class UnionState {
     const { layers, fds } = node;
     if (layers.includes(branch)) return;
     let at = 0;
-    while (at < layers.length && (layers[at] as Branch).index < branch.index) at++;
+    while (at < layers.length && (layers[at]).index < branch.index) at++;
     node.layers = [...layers.slice(0, at), branch, ...layers.slice(at)];
     fds?.splice(at, 0, -1);
   }

@@ -9,7 +9,7 @@ const each = new StatFs();
 
 export function statfs(u: UnionState, out: StatFs): void {
   const [first] = u.branches;
-  must(fstatfs(first!.root, out));
+  must(fstatfs(first.root, out));
   if (u.options.sum !== 'none') addUp(u, out);
   // The room that whiteout names need.
   out.namelen = Math.min(NAME_LONGEST, out.namelen);

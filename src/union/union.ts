@@ -7,7 +7,7 @@ import { S, Stat, fstat } from '../posix/stat.js';
 import { readlinkat } from '../posix/directory.js';
 import type { StatFs } from '../posix/statfs.js';
 import { getattr, setattr, type SetAttr } from './attributes.js';
-import { BranchOpener, UnionError, overlapError, type Branch } from './branch.js';
+import { BranchOpener, UnionError, overlapError } from './branch.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
   type FileHandle, allocateSpace, copyRange, fsyncFile, open, read, release, seek, write,
@@ -65,7 +65,7 @@ export class Union {
 
   private makeRoot(): void {
     const { u } = this;
-    const top = u.branches[0] as Branch;
+    const top = u.branches[0];
     const st = new Stat();
     must(fstat(top.root, st));
     const root = new Node(unionInode(top, st.ino), S.IFDIR, null, '', [...u.branches]);

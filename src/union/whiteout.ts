@@ -52,7 +52,10 @@ export function removeWhiteout(dirfd: number, name: string): boolean {
 }
 
 function makeMark(branch: Branch, dirfd: number, mark: string): void {
-  if (branch.spec.nolwh) return void makeEmpty(dirfd, mark);
+  if (branch.spec.nolwh) {
+    makeEmpty(dirfd, mark);
+    return;
+  }
   let result = linkat(branch.root, WHITEOUT_BASE, dirfd, mark, 0);
   if (result === -E.EMLINK) {
     // The base has as many links as the file system allows: whiteouts from now on link to a new one.
@@ -61,8 +64,8 @@ function makeMark(branch: Branch, dirfd: number, mark: string): void {
   }
   if (result >= 0 || result === -E.EEXIST) return;
   // The base was removed directly, or lies on another mount than this directory.
-  if (result === -E.ENOENT || result === -E.EXDEV) return void makeEmpty(dirfd, mark);
-  throw new Errno(-result);
+  if (result !== -E.ENOENT && result !== -E.EXDEV) throw new Errno(-result);
+  makeEmpty(dirfd, mark);
 }
 
 function makeEmpty(dirfd: number, name: string): void {
