@@ -68,12 +68,12 @@ test('poll2', () => {
   expect(poll2(-1, second, 0)).toBe(0);
 });
 
-test('poll2 tells of a hang-up', () => {
+test('poll2 tells of a hang-up and of what is no descriptor', () => {
   const [near, far] = socketpair();
   close(far);
   expect(poll2(near, -1, 0)).toBe(1);
   close(near);
-  expect(poll2(near, -1, 0)).toBe(1);
+  expect(poll2(12345, -1, 0)).toBe(1);
 });
 
 test('pidfdOpen tells of the end of a process', async () => {

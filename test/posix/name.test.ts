@@ -18,8 +18,8 @@ test('names of all lengths end with NUL', () => {
 
 test('every byte but NUL', () => {
   const slot = new NameSlot();
-  const all = Array.from({ length: 255 }, (_, i) => String.fromCharCode(i + 1)).join('');
-  for (const name of [all, ...all]) {
+  const bytes = Array.from({ length: 255 }, (_, i) => String.fromCharCode(i + 1));
+  for (const name of [bytes.join(''), ...bytes]) {
     expect(slot.put(name)).toBe(0);
     expect(stored(slot, name.length + 1)).toBe(`${name}\0`);
   }

@@ -1,10 +1,11 @@
 import { vi } from 'vitest';
+import type * as syscall from '../../src/posix/syscall.js';
 import { describeAttributes } from './attributes-suite.js';
 import { describeXattr } from './xattr-suite.js';
 
 // Numbers no kernel has: the calls answer ENOSYS, as before the Linux version that brought them.
 vi.mock('../../src/posix/syscall.js', async (original) => {
-  const module = await original<typeof import('../../src/posix/syscall.js')>();
+  const module = await original<typeof syscall>();
   const missing = 100_000;
   return {
     ...module,

@@ -1,7 +1,7 @@
-import { closeSync, openSync, constants } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe } from 'vitest';
 import { dir, type DirectoryResult } from 'tmp-promise';
-import { keepCapabilities, setfsgid, setfsuid, setSecurebits, getSecurebits } from '../../src/posix/credentials.js';
+import { getSecurebits, keepCapabilities, setfsgid, setfsuid, setSecurebits } from '../../src/posix/credentials.js';
 
 /** A temporary directory that is emptied and removed after each test, whatever happens in it. */
 export interface Scratch {
@@ -29,6 +29,11 @@ export function onEachFileSystem(title: string, body: (scratch: Scratch) => void
 
     body(scratch);
   });
+}
+
+/** The umask, without setting it for a moment as umask(2) must. */
+export function currentUmask(): number {
+  return parseInt(/^Umask:\s+(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '', 8);
 }
 
 export const isRoot = process.geteuid?.() === 0;

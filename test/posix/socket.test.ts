@@ -57,6 +57,7 @@ test('messages without a descriptor, and the end', () => {
   write(near, memory.address, 1);
   expect(receiveFd(far)).toBe(-E.EBADMSG);
   close(near);
+  near = -1;
   expect(receiveFd(far)).toBe(-E.ENODATA);
   expect(sendFd(far, 0)).toBe(-E.EPIPE);
 });
