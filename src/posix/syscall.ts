@@ -52,7 +52,7 @@ export const NR: Table = tableOfThisMachine();
 /** As a dirfd: names start at the current directory. Also AT.FDCWD (file.ts). */
 export const AT_FDCWD = -100;
 
-// Not the variadic prototype: fixed ones of each arity are several times faster in koffi, and both architectures pass
+// Not the variadic prototype: fixed ones cost koffi about two thirds of the time, and both architectures pass
 // variadic integers in the same registers as fixed ones.
 const libc = koffi.load(null);
 
