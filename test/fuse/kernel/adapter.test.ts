@@ -233,6 +233,14 @@ describe.runIf(canMount)('a mount that fails', () => {
     expect(openDescriptors()).toBe(before);
   });
 
+  it('because mount(2) refuses: the union is closed again', async () => {
+    const before = openDescriptors();
+    await expect(loopbackAdapter().start(requestFor({ source: 'x'.repeat(5000) }))).rejects.toThrow(
+      /^cannot mount on .*: file name too long$/,
+    );
+    expect(openDescriptors()).toBe(before);
+  });
+
   it('because the worker breaks', async () => {
     const broken = join(directory.path, 'broken.mjs');
     writeFileSync(broken, 'throw new Error("broken");');
@@ -250,7 +258,7 @@ interface UserOutcome {
 }
 
 /** As an ordinary user, in a process of its own: `nobody` mounts, uses and unmounts. */
-describe.runIf(canMount && existsSync('/usr/bin/fusermount3') && (await anyoneMayOpenDevice()))('as a user', () => {
+describe.runIf(canMount && ['/usr/bin/fusermount3', '/usr/bin/setpriv'].every((file) => existsSync(file)) && (await anyoneMayOpenDevice()))('as a user', () => {
   const script = () => `
     import { makeKernelAdapter } from '${compiled.url('src/fuse/kernel/adapter').href}';
     import { readFileSync, writeFileSync, statSync } from 'node:fs';
