@@ -22,6 +22,6 @@ export async function mountInForeground(request: Omit<BackgroundRequest, 'state'
     state: undefined,
     onEvent: () => undefined,
   });
-  unmountOnSignals(running.session, log, false);
+  unmountOnSignals(running, log, false);
   return running.ended;
 }

@@ -15,12 +15,13 @@ const log = fileLog(request.state.log, request.options.union.verbose);
 
 process.on('uncaughtException', (error) => {
   log('error', 'internal error', { error: error.stack ?? errorLine(error) });
-  process.exit(70);
+  // Not process.exit(): it would wait for the thread that serves the mount.
+  process.kill(process.pid, 'SIGKILL');
 });
 
 const mounted = await mountOrReply(log);
 if (mounted) {
-  unmountOnSignals(mounted.session, log, true);
+  unmountOnSignals(mounted, log, true);
   await reply({ ready: true });
   const failure = await mounted.ended;
   process.exit(failure === undefined ? 0 : 1);
