@@ -79,9 +79,8 @@ export class Mount extends EventEmitter<MountEvents> {
 
   /** @internal called by the adapter for each event */
   deliver(event: UnionEvent): void {
-    const shown = decodeEvent(event);
-    emit(this, shown.kind, shown);
-    emit(this, 'event', shown);
+    emit(this, event.kind, event);
+    emit(this, 'event', event);
   }
 
   #hasListeners(): boolean {
@@ -147,15 +146,4 @@ function typedSettings(options: MountOptions): Setting[] {
 /** Each kind goes to its own listeners by its name, which the compiler cannot follow through emit(). */
 function emit(emitter: EventEmitter, name: string, event: UnionEvent): void {
   emitter.emit(name, event);
-}
-
-/** Inside, names are latin1 strings, one character a byte; branches' own paths are not. */
-function decodeEvent(event: UnionEvent): UnionEvent {
-  const shown: UnionEvent = { ...event, path: decodeName(event.path) };
-  if (event.from !== undefined && event.kind !== 'copy-up') shown.from = decodeName(event.from);
-  return shown;
-}
-
-function decodeName(name: string): string {
-  return Buffer.from(name, 'latin1').toString('utf8');
 }

@@ -133,7 +133,7 @@ describe('the library’s handle', () => {
     await expect(new Mount(running).ended).rejects.toThrow('why');
   });
 
-  test('events are asked for only while somebody listens, and come in UTF-8', async () => {
+  test('events are asked for only while somebody listens', async () => {
     running = await runMount(request());
     const mount = new Mount(running);
     const seen: UnionEvent[] = [];
@@ -142,14 +142,11 @@ describe('the library’s handle', () => {
     mount.on('rename', listener);
     mount.on('event', listener);
     expect(adapter.session!.events.at(-1)).toBe(true);
-    const latin1 = Buffer.from('/ü').toString('latin1');
-    mount.deliver({ kind: 'rename', path: latin1, from: latin1, branch: '/a', pid: 1 });
-    mount.deliver({ kind: 'copy-up', path: '/x', from: '/b', branch: '/a', bytes: 3, pid: 1 });
-    expect(seen).toEqual([
-      { kind: 'rename', path: '/ü', from: '/ü', branch: '/a', pid: 1 },
-      { kind: 'rename', path: '/ü', from: '/ü', branch: '/a', pid: 1 },
-      { kind: 'copy-up', path: '/x', from: '/b', branch: '/a', bytes: 3, pid: 1 },
-    ]);
+    const renamed: UnionEvent = { kind: 'rename', path: '/y', from: '/x', branch: '/a', pid: 1 };
+    const copied: UnionEvent = { kind: 'copy-up', path: '/x', from: '/b', branch: '/a', bytes: 3, pid: 1 };
+    mount.deliver(renamed);
+    mount.deliver(copied);
+    expect(seen).toEqual([renamed, renamed, copied]);
     mount.off('rename', listener);
     expect(adapter.session!.events.at(-1)).toBe(true);
     mount.off('event', listener);
