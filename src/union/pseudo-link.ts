@@ -87,10 +87,15 @@ export class PseudoLinks {
     return true;
   }
 
-  /** Removes the pseudo-links of one branch or of all; names not yet made real go back to the lower file. */
-  flush(branch?: Branch): void {
+  /**
+   * Makes the known names of the pseudo-links (of one branch, or all) real and removes the links; names that nobody
+   * has looked up show the lower file again (aufs(5): a pseudo-link is not permanent).
+   */
+  flush(u: UnionState, branch?: Branch): void {
     for (const [ino, link] of this.links) {
       if (branch !== undefined && link.branch !== branch) continue;
+      const node = u.nodes.find(ino);
+      if (node !== undefined) materializeNames(u, node);
       unlinkat(link.branch.plinkDir, link.name, 0);
       this.links.delete(ino);
     }

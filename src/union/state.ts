@@ -5,6 +5,7 @@ import { Errno, E } from '../posix/errno.js';
 import { Stat } from '../posix/stat.js';
 import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
 import { permissionText, type Branch } from './branch.js';
+import { refresh } from './branch-changes.js';
 import type { UnionEvent } from './events.js';
 import { type FileHandle, HandleTable } from './file-handle.js';
 import type { DirHandle } from './merged-directory.js';
@@ -30,6 +31,8 @@ export interface Hooks {
    * ask again. Called within the operation; optional, for adapters that cannot tell the kernel.
    */
   attributesChanged?(node: number): void;
+  /** Branches came or went: the kernel must look every name up again. */
+  branchesChanged?(): void;
 }
 
 /** Directories whose descriptors stay open before the least used are closed. */
@@ -176,8 +179,10 @@ export class UnionState {
     fds?.splice(at, 0, -1);
   }
 
-  /** Looks a node's layers up again if branches came or went since. */
-  refresh: (node: Node) => void = () => undefined;
+  /** Looks a node's layers up again if branches came or went since. Called at the start of every operation. */
+  refresh(node: Node): void {
+    if (node.epoch !== this.epoch) refresh(this, node);
+  }
 
   // --- events -----------------------------------------------------------------------------------
 

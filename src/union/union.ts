@@ -8,6 +8,7 @@ import { readlinkat } from '../posix/directory.js';
 import type { StatFs } from '../posix/statfs.js';
 import { getattr, setattr, type SetAttr } from './attributes.js';
 import { BranchOpener, UnionError, overlapError } from './branch.js';
+import { type BranchChange, changeBranches, settle } from './branch-changes.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
   type FileHandle, allocateSpace, copyRange, fsyncFile, open, read, release, seek, write,
@@ -255,6 +256,44 @@ export class Union {
       close(fd);
       must(result);
     }
+  }
+
+  /** What the daemon asks beside file operations; the argument is plain data (see RemountStep in options/remount.ts). */
+  command(name: string, argument: unknown): unknown {
+    switch (name) {
+      case 'change':
+        changeBranches(this.u, this.opener, argument as BranchChange);
+        return this.branches();
+      case 'set':
+        return this.set(argument as Partial<UnionOptions>);
+      case 'flush-plinks':
+        this.u.plinks.flush(this.u);
+        return null;
+      default:
+        throw new UnionError(`unknown command ${name}`);
+    }
+  }
+
+  /** The names that the kernel may have cached, for adapters that have to take them back one by one. */
+  *names(): Generator<{ parent: number; name: string }> {
+    for (const node of this.u.nodes.all()) {
+      if (node.parent !== null && node.parent.id > 0) yield { parent: node.parent.id, name: node.name };
+      for (const link of node.links ?? []) if (link.parent.id > 0) yield { parent: link.parent.id, name: link.name };
+    }
+  }
+
+  private set(changes: Partial<UnionOptions>): null {
+    const { u } = this;
+    const readonlyChanges = changes.readonly !== undefined && changes.readonly !== u.options.readonly;
+    u.options = { ...u.options, ...changes };
+    if (readonlyChanges) {
+      for (const branch of u.branches) {
+        branch.writable = branch.spec.perm === 'rw' && !u.options.readonly;
+        if (branch.writable && branch.orphanDir < 0) prepareBranch(branch, u.options.plink);
+      }
+    }
+    if (readonlyChanges || 'udba' in changes || 'shwh' in changes || 'dirperm1' in changes) settle(u);
+    return null;
   }
 
   /** After the unmount: no descriptor and no temporary of ours stays. */

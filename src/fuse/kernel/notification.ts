@@ -8,7 +8,9 @@ export type Invalidation =
   /** A name in a directory. `expire`: only its timeout, so that a mount point beneath it stays. */
   | { kind: 'entry'; parent: number; name: string; expire?: boolean }
   /** A node's attributes and, from `offset` on for `length` bytes, its pages: 0 for all, -1 for attributes only. */
-  | { kind: 'inode'; node: number; offset: number; length: number };
+  | { kind: 'inode'; node: number; offset: number; length: number }
+  /** Every name, those that are known to be missing too (Linux 6.16; before, EINVAL). */
+  | { kind: 'epoch' };
 
 const NAME_MAX = 255;
 const ENTRY_SIZE = 16;
@@ -41,6 +43,11 @@ export function encode(block: { u32: Uint32Array; bytes: Buffer }, invalidation:
   // A notification has its code where a reply has its error, and no request to answer.
   u32[2] = 0;
   u32[3] = 0;
+  if (invalidation.kind === 'epoch') {
+    u32[0] = OUT_HEADER_SIZE;
+    u32[1] = Notify.INC_EPOCH;
+    return u32[0];
+  }
   if (invalidation.kind === 'inode') {
     u32[0] = OUT_HEADER_SIZE + INODE_SIZE;
     u32[1] = Notify.INVAL_INODE;

@@ -19,10 +19,18 @@ export interface UnionHooks {
   invalidate(what: Invalidation): void;
   /** A directory's attributes are old, at once. */
   attributesChanged(node: number): void;
+  /** Every name must be looked up again, at once. */
+  branchesChanged(): void;
 }
 
-/** A union as the worker serves it; `command` answers what Session.call asks beyond the adapter's own. */
-export type ServedUnion = UnionOps & { command?(name: string, argument: unknown): unknown };
+/**
+ * A union as the worker serves it; `command` answers what Session.call asks beyond the adapter's own, `names` are those
+ * the kernel knows.
+ */
+export type ServedUnion = UnionOps & {
+  command?(name: string, argument: unknown): unknown;
+  names?(): Iterable<{ parent: number; name: string }>;
+};
 
 export type MakeUnion = (options: UnionOptions, hooks: UnionHooks) => ServedUnion;
 
@@ -65,6 +73,7 @@ class Worker {
       event: (event) => this.say({ kind: 'event', event }),
       invalidate: (what) => this.say({ kind: 'invalidate', what }),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
+      branchesChanged: () => this.forgetNames(),
       attributesChanged: (node) => void this.notifier?.send({ kind: 'inode', node, offset: -1, length: 0 }),
     });
     this.union = union;
@@ -105,6 +114,14 @@ class Worker {
       () => this.say({ kind: 'ready', minor: serving.negotiated?.minor ?? 0 }),
     );
     this.loop.run();
+  }
+
+  /** Raising the epoch takes no lock either; kernels that have none are told name by name, from the main thread. */
+  private forgetNames(): void {
+    if (this.notifier === null || this.notifier.send({ kind: 'epoch' }) >= 0) return;
+    for (const { parent, name } of this.union?.names?.() ?? []) {
+      this.say({ kind: 'invalidate', what: { kind: 'entry', parent, name } });
+    }
   }
 
   private log(level: LogLevel, message: string, fields?: object): void {

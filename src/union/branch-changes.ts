@@ -1,0 +1,169 @@
+// Branches that come, go and change while the union is mounted (aufs(5), "add", "del", "mod").
+//
+// A change raises the union's epoch. Nodes found in an older one are looked up again: directories at once, since
+// their layers decide what is seen; files keep the place they have as long as its branch stays, so that what is
+// open goes on.
+
+import { close } from '../posix/file.js';
+import { type Branch, type BranchOpener, UnionError, overlapError, permissionText } from './branch.js';
+import { Probe, probe } from './lookup.js';
+import type { Node } from './node.js';
+import type { BranchSpec } from './options.js';
+import type { UnionState } from './state.js';
+import { prepareBranch, releaseBranch, unprepareBranch } from './whiteout.js';
+import { keepInode } from './xino.js';
+
+/** One change; an `index` past the end means after the last branch. Paths are absolute and resolved. */
+export type BranchChange =
+  | { kind: 'add'; index: number; branch: BranchSpec }
+  | { kind: 'del'; path: string }
+  | { kind: 'mod'; path: string; mode: Omit<BranchSpec, 'path'> };
+
+/** AUFS's limit is a matter of its configuration; ours keeps a mistake from eating all descriptors. */
+const MOST_BRANCHES = 32_767;
+
+/** Carries out one change, whole or not at all. Throws UnionError with what stands in the way. */
+export function changeBranches(u: UnionState, opener: BranchOpener, change: BranchChange): void {
+  switch (change.kind) {
+    case 'add':
+      addBranch(u, opener, change.branch, change.index);
+      break;
+    case 'del':
+      deleteBranch(u, findBranch(u, change.path));
+      break;
+    case 'mod':
+      modifyBranch(u, findBranch(u, change.path), change.mode);
+      break;
+  }
+}
+
+function findBranch(u: UnionState, path: string): Branch {
+  const branch = u.branches.find((b) => b.path === path);
+  if (branch === undefined) throw new UnionError(`${path} is no branch of this union`);
+  return branch;
+}
+
+function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index: number): void {
+  const overlap = overlapError(u.branches.map((b) => b.path), spec.path);
+  if (overlap !== null) throw new UnionError(overlap);
+  if (u.branches.length >= MOST_BRANCHES) throw new UnionError(`a union has at most ${String(MOST_BRANCHES)} branches`);
+  const at = Number.isFinite(index) ? index : u.branches.length;
+  if (at > u.branches.length) {
+    throw new UnionError(`there is no place ${String(at)}: the union has ${String(u.branches.length)} branches, counted from 0`);
+  }
+  const branch = opener.open(spec, at, u.options.readonly);
+  try {
+    if (branch.writable) prepareBranch(branch, u.options.plink);
+  } catch (error) {
+    releaseBranch(branch);
+    close(branch.root);
+    throw error;
+  }
+  u.branches.splice(at, 0, branch);
+  settle(u);
+}
+
+function deleteBranch(u: UnionState, branch: Branch): void {
+  if (u.branches.length === 1) throw new UnionError(`${branch.path} is the last branch; unmount instead`);
+  if (branch.opens > 0) throw busy(u, branch, () => true);
+  u.plinks.flush(u, branch);
+  u.branches.splice(branch.index, 1);
+  settle(u);
+  releaseBranch(branch);
+  close(branch.root);
+}
+
+function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'path'>): void {
+  const before = branch.spec;
+  const wasWritable = branch.writable;
+  const willBeWritable = mode.perm === 'rw' && !u.options.readonly;
+  if (wasWritable && !willBeWritable && openForWriting(u, branch)) {
+    throw busy(u, branch, (flags) => (flags & 3) !== 0);
+  }
+  const spec = { path: branch.path, ...mode };
+  branch.spec = spec;
+  try {
+    if (willBeWritable && !wasWritable) prepareBranch(branch, u.options.plink);
+  } catch (error) {
+    branch.spec = before;
+    releaseBranch(branch);
+    throw error;
+  }
+  branch.writable = willBeWritable;
+  branch.whiteouts = spec.perm === 'rw' || spec.wh;
+  if (wasWritable && spec.perm !== 'rw') {
+    u.plinks.flush(u, branch);
+    unprepareBranch(branch);
+  }
+  u.hooks.log('info', `branch ${branch.path} is ${permissionText(spec)} now`);
+  settle(u);
+}
+
+function openForWriting(u: UnionState, branch: Branch): boolean {
+  for (const handle of u.files.all()) if (handle.branch === branch && (handle.flags & 3) !== 0) return true;
+  return false;
+}
+
+/** EBUSY, with the names of what is open there (at most five). */
+function busy(u: UnionState, branch: Branch, counts: (flags: number) => boolean): UnionError {
+  const paths = new Set<string>();
+  for (const handle of u.files.all()) if (handle.branch === branch && counts(handle.flags)) paths.add(handle.node.path());
+  for (const handle of u.directories.all()) if (handle.layers.includes(branch)) paths.add(handle.node.path());
+  const shown = [...paths].slice(0, 5).join(', ');
+  const more = paths.size > 5 ? ` and ${String(paths.size - 5)} more` : '';
+  return new UnionError(`branch ${branch.path} is busy: ${shown}${more} in use`);
+}
+
+/** After a change: positions, the root's layers, every known directory's layers, the kernel's caches. */
+export function settle(u: UnionState): void {
+  u.epoch++;
+  for (const [index, branch] of u.branches.entries()) branch.index = index;
+  u.policy.mfsBranch = null;
+  for (const node of u.nodes.all()) {
+    if (!node.isDirectory) continue;
+    refresh(u, node);
+    u.hooks.attributesChanged?.(node.id);
+  }
+  u.hooks.branchesChanged?.();
+}
+
+const found = new Probe();
+
+/** Looks a node of an older epoch up again. */
+export function refresh(u: UnionState, node: Node): void {
+  if (node.epoch === u.epoch) return;
+  const { parent } = node;
+  if (parent === null) refreshRoot(u, node);
+  else if (!node.removed && parent.id !== 0) {
+    refresh(u, parent);
+    if (node.isDirectory) refreshDirectory(u, node, parent);
+    else refreshFile(u, node, parent);
+  }
+  node.epoch = u.epoch;
+}
+
+function refreshRoot(u: UnionState, root: Node): void {
+  if (root !== u.root) return;
+  u.forgetDescriptors(root);
+  root.layers = [...u.branches];
+}
+
+function refreshDirectory(u: UnionState, node: Node, parent: Node): void {
+  u.forgetDescriptors(node);
+  if (parent.removed || !probe(u, parent, node.name, found) || found.type !== node.type) {
+    // Hidden or gone with its branch: who is inside finds nothing there.
+    node.removed = true;
+    u.nodes.disown(node);
+    return;
+  }
+  // The same directory to the user, though another branch may be its top now.
+  keepInode(found.layers[0], found.stat.ino, node.ino);
+  node.layers = found.layers;
+  node.limit = found.limit;
+}
+
+function refreshFile(u: UnionState, node: Node, parent: Node): void {
+  if (u.branches.includes(node.top) && parent.layerOf(node.top) >= 0) return;
+  node.removed = true;
+  u.nodes.disown(node);
+}
