@@ -34,8 +34,8 @@ export function makeWritable(u: UnionState, node: Node): boolean {
 export function copyUp(u: UnionState, node: Node, target: Branch, size = Number.MAX_SAFE_INTEGER): void {
   if (node.isDirectory) return void ensureDirectory(u, node, target);
   if (node.removed) return copyUpRemoved(u, node, target, size);
-  const parent = node.parent as Node;
-  ensureDirectory(u, parent, target);
+  const parent = node.parent!;
+  const freshParent = ensureDirectory(u, parent, target);
   const source = u.directoryOn(parent, node.top);
   const st = new Stat();
   must(statat(source, node.name, st));
@@ -57,7 +57,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, size = Number.
   }
   keepInode(target, ino, node.ino);
   node.layers = target.alone;
-  u.hooks.attributesChanged?.(parent.id);
+  if (freshParent) u.hooks.attributesChanged?.(parent.id);
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
 }
 
@@ -135,14 +135,31 @@ function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number):
 
 const AT_FDCWD = AT.FDCWD;
 
-/** Makes sure that the directory lies on `target`, its parents first. Its contents are not copied. */
-export function ensureDirectory(u: UnionState, node: Node, target: Branch): void {
-  if (node.layerOf(target) >= 0) return;
+/**
+ * Makes sure that the directory lies on `target`, its parents first. Its contents are not copied. Returns whether it
+ * was made.
+ */
+export function ensureDirectory(u: UnionState, node: Node, target: Branch): boolean {
+  if (node.layerOf(target) >= 0) return false;
   if (node.removed || node.parent === null) throw new Errno(E.ENOENT);
-  const { parent } = node;
-  ensureDirectory(u, parent, target);
+  const fresh = ensureDirectory(u, node.parent, target);
+  copyDirectory(u, node, node.parent, target);
+  // As AUFS: the copy of a directory shows that something was put into it; a directory that was on the branch already
+  // goes on showing the time that the kernel has cached, since to the user nothing changed there.
+  if (fresh) u.hooks.attributesChanged?.(node.parent.id);
+  return true;
+}
+
+/** The layer a directory is copied from: the next below the target, else the lowest there is. */
+function sourceLayer(node: Node, target: Branch): number {
+  const below = node.layers.findIndex((branch) => branch.index > target.index);
+  return below < 0 ? node.layers.length - 1 : below;
+}
+
+function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch): void {
   const place = u.directoryOn(parent, target);
-  const source = u.directory(node, 0);
+  const layer = sourceLayer(node, target);
+  const source = u.directory(node, layer);
   const st = new Stat();
   must(fstat(source, st));
   // In its own parent rather than among the orphans: who may not write a directory may not move it either.
@@ -165,11 +182,10 @@ export function ensureDirectory(u: UnionState, node: Node, target: Branch): void
     unlinkat(place, temporary, AT.REMOVEDIR);
     throw error;
   }
-  const { top } = node;
-  if (target.index < top.index) keepInode(target, ino, node.ino);
+  const from = node.layers[layer];
+  if (target.index < node.top.index) keepInode(target, ino, node.ino);
   u.addLayer(node, target);
-  u.hooks.attributesChanged?.(parent.id);
-  u.event('copy-up', target, () => node.path(), { from: top.path, bytes: 0 });
+  u.event('copy-up', target, () => node.path(), { from: from.path, bytes: 0 });
 }
 
 /** A directory of that name is there already (made directly): it serves as it is. */

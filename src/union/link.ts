@@ -14,6 +14,7 @@ import { anchorOf, statNode } from './place.js';
 import { copyUpBranch, mustTakeEntries, nearestAbove } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
+import { keepingTimes } from './times.js';
 import { removeWhiteout } from './whiteout.js';
 
 const target = new Probe();
@@ -57,6 +58,13 @@ function copyUpForLink(u: UnionState, node: Node, branch: typeof node.top): void
   const st = u.scratch;
   statNode(u, node, st);
   const below = st.ino;
-  copyUp(u, node, branch);
-  if (!node.removed) u.plinks.add(node.ino, below, branch, u.directoryOn(node.parent as Node, branch), node.name);
+  const { parent } = node;
+  if (node.removed || parent === null) {
+    copyUp(u, node, branch);
+    return;
+  }
+  ensureDirectory(u, parent, branch);
+  const dirfd = u.directoryOn(parent, branch);
+  keepingTimes(dirfd, () => copyUp(u, node, branch));
+  u.plinks.add(node.ino, below, branch, dirfd, node.name);
 }

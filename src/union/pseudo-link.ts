@@ -10,6 +10,7 @@ import { ensureDirectory } from './copyup.js';
 import { Node } from './node.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
+import { keepingTimes } from './times.js';
 import { PLINK_DIRECTORY } from './whiteout.js';
 
 interface PseudoLink {
@@ -121,8 +122,11 @@ export function materialize(u: UnionState, node: Node, parent: Node, name: strin
   if (node.parent === parent && node.name === name) return;
   const branch = node.top;
   ensureDirectory(u, parent, branch);
-  const result = linkat(u.directoryOn(node.parent as Node, branch), node.name, u.directoryOn(parent, branch), name, 0);
-  if (result < 0 && result !== -E.EEXIST) throw new Errno(-result);
+  const dirfd = u.directoryOn(parent, branch);
+  keepingTimes(dirfd, () => {
+    const result = linkat(u.directoryOn(node.parent!, branch), node.name, dirfd, name, 0);
+    if (result < 0 && result !== -E.EEXIST) throw new Errno(-result);
+  });
 }
 
 /** AUFS makes the known names of a pseudo-linked file real when it is opened. */

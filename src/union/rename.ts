@@ -46,6 +46,7 @@ export function rename(
   if (victim !== undefined) mayReplace(u, moving, victim);
 
   const branch = chooseBranch(u, parent, source.layers[0], newParent);
+  ensureDirectory(u, newParent, branch);
   if (moving.isDirectory && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
   move(u, moving, parent, name, newParent, newName, branch, victim);
   if (victim !== undefined && victim.lookups === 0) u.nodes.drop(victim);
@@ -89,7 +90,6 @@ function move(
   branch: Branch, victim: Node | undefined,
 ): void {
   ensureDirectory(u, parent, branch);
-  ensureDirectory(u, newParent, branch);
   bring(u, moving, parent, name, branch);
   const from = u.directoryOn(parent, branch);
   const to = u.directoryOn(newParent, branch);
@@ -117,7 +117,10 @@ function move(
 
 /** Makes sure that the source lies on `branch` under its own name. */
 function bring(u: UnionState, moving: Node, parent: Node, name: string, branch: Branch): void {
-  if (moving.isDirectory) return ensureDirectory(u, moving, branch);
+  if (moving.isDirectory) {
+    ensureDirectory(u, moving, branch);
+    return;
+  }
   if (moving.top === branch) return materialize(u, moving, parent, name);
   if (moving.parent !== parent || moving.name !== name) moving.setPlace(parent, name, true);
   copyUp(u, moving, branch);
