@@ -40,16 +40,21 @@ export interface Mounted {
  * @throws Error also where the mount cannot be unmounted, or a process, mount or state directory is left
  */
 export async function mounted(setup: Setup, use: (union: Mounted) => void | Promise<void>): Promise<void> {
-  await temporary(setup.base ?? memory, setup.as, async (root) => {
-    const branches = setup.branches ?? [['upper', 'rw'], ['lower', 'ro']];
-    const mnt = path.join(root, 'mnt');
-    for (const name of [...branches.map(([branch]) => branch), 'mnt']) makeDirectory(path.join(root, name), setup.as);
-    await setup.fill?.(root);
-    const list = branches.map(([name, perm]) => path.join(root, name) + (perm === undefined ? '' : `=${perm}`)).join(':');
-    const options = [`br=${list}`, setup.options ?? ''].filter((text) => text !== '').join(',');
-    await succeed(process.execPath, [program, 'mount', '-o', options, mnt], { as: setup.as });
-    await useAndUnmount(root, mnt, setup.as, use);
-  });
+  await temporary(setup.base ?? memory, setup.as, (root) => mountedIn(root, setup, use));
+}
+
+/** {@link mounted} in a directory that the caller removes. */
+export async function mountedIn(
+  root: string, setup: Omit<Setup, 'base'>, use: (union: Mounted) => void | Promise<void>,
+): Promise<void> {
+  const branches = setup.branches ?? [['upper', 'rw'], ['lower', 'ro']];
+  const mnt = path.join(root, 'mnt');
+  for (const name of [...branches.map(([branch]) => branch), 'mnt']) makeDirectory(path.join(root, name), setup.as);
+  await setup.fill?.(root);
+  const list = branches.map(([name, perm]) => path.join(root, name) + (perm === undefined ? '' : `=${perm}`)).join(':');
+  const options = [`br=${list}`, setup.options ?? ''].filter((text) => text !== '').join(',');
+  await succeed(process.execPath, [program, 'mount', '-o', options, mnt], { as: setup.as });
+  await useAndUnmount(root, mnt, setup.as, use);
 }
 
 /** Gives a temporary directory to `use`, and removes it with whatever is mounted in it. */

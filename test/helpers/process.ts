@@ -35,9 +35,9 @@ export interface Outcome {
 
 /** Runs a command to its end. Its output is read as latin1, one character a byte. */
 export async function run(command: string, args: readonly string[], surroundings: Surroundings = {}): Promise<Outcome> {
-  const [program_, ...args_] = asUser(surroundings.as, [command, ...args]) as [string, ...string[]];
-  const child = spawn(program_, args_, {
-    cwd: surroundings.cwd ?? '/',
+  const [first, ...rest] = inSurroundings(surroundings, [command, ...args]);
+  const child = spawn(first, rest, {
+    cwd: '/',
     env: { ...environment(), ...surroundings.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
@@ -80,10 +80,12 @@ export async function python<Result>(
 /** The system's Python rather than one in somebody's home, which other users could not reach. */
 export const pythonProgram = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 
-function asUser(user: User | undefined, command: readonly string[]): readonly string[] {
-  if (user === undefined) return command;
-  const groups = user.groups === undefined ? ['--clear-groups'] : ['--groups', user.groups.join(',')];
-  return ['setpriv', '--reuid', String(user.uid), '--regid', String(user.gid), ...groups, '--', ...command];
+/** As the user first, then into the directory: what a user mounts is closed to root. */
+function inSurroundings({ as, cwd }: Surroundings, command: readonly string[]): string[] {
+  const there = ['env', '-C', cwd ?? '/', ...command];
+  if (as === undefined) return there;
+  const groups = as.groups === undefined ? ['--clear-groups'] : ['--groups', as.groups.join(',')];
+  return ['setpriv', '--reuid', String(as.uid), '--regid', String(as.gid), ...groups, '--', ...there];
 }
 
 /** Plain messages and times, and nothing of what vitest and npm leave to their children. */
