@@ -43,7 +43,7 @@ export async function mounted(setup: Setup, use: (union: Mounted) => void | Prom
   await temporary(setup.base ?? memory, setup.as, (root) => mountedIn(root, setup, use));
 }
 
-/** {@link mounted} in a directory that the caller removes. */
+/** {@link mounted} in a directory that the caller removes; branches that are there already are used as they are. */
 export async function mountedIn(
   root: string, setup: Omit<Setup, 'base'>, use: (union: Mounted) => void | Promise<void>,
 ): Promise<void> {
@@ -95,7 +95,7 @@ export function isRunning(pid: number): boolean {
 }
 
 function makeDirectory(directory: string, owner: User | undefined): void {
-  mkdirSync(directory);
+  mkdirSync(directory, { recursive: true });
   chmodSync(directory, 0o755);
   if (owner) chownSync(directory, owner.uid, owner.gid);
 }
