@@ -64,7 +64,7 @@ export function setattr(u: UnionState, node: Node, handle: FileHandle | null, ch
 function setSize(u: UnionState, node: Node, handle: FileHandle | null, size: number): void {
   if (node.isDirectory) throw new Errno(E.EISDIR);
   if (!node.top.writable) {
-    copyUp(u, node, copyUpBranch(u, node.parent, node.top), size);
+    copyUp(u, node, copyUpBranch(u, node.parent, node.top), { size });
     // As AUFS: an empty copy is what was asked for already, and keeps its time.
     if (size === 0) return;
   }

@@ -10,9 +10,10 @@ import { S, Stat, fstat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { copyAttributes } from './copy-attributes.js';
 import { copyData } from './copy-data.js';
-import type { Node } from './node.js';
+import type { Link, Node } from './node.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
+import { hidingTimeOf } from './times.js';
 import { keepInode } from './xino.js';
 
 let temporaries = 0;
@@ -30,13 +31,30 @@ export function makeWritable(u: UnionState, node: Node): boolean {
   return true;
 }
 
-/** Copies the node to `target`, a branch above it. Of a file only the first `size` bytes, if given. */
-export function copyUp(u: UnionState, node: Node, target: Branch, size = Number.MAX_SAFE_INTEGER): void {
-  if (node.isDirectory) return void ensureDirectory(u, node, target);
-  if (node.removed) return copyUpRemoved(u, node, target, size);
-  const parent = node.parent!;
+/** How a copy-up may differ from the whole file under its own name. */
+export interface CopyUpForm {
+  /** Of a file, the first so many bytes only. */
+  size?: number;
+  /** For link(2): under the new name instead, the former name then being a pseudo-link. */
+  as?: Link;
+}
+
+const WHOLE: CopyUpForm = {};
+
+/** Copies the node to `target`, a branch that takes writes. */
+export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE): void {
+  const size = form.size ?? Number.MAX_SAFE_INTEGER;
+  if (node.isDirectory) {
+    ensureDirectory(u, node, target);
+    return;
+  }
+  if (node.removed) {
+    copyUpRemoved(u, node, target, size);
+    return;
+  }
+  const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
   const freshParent = ensureDirectory(u, parent, target);
-  const source = u.directoryOn(parent, node.top);
+  const source = u.directoryOn(node.parent!, node.top);
   const st = new Stat();
   must(statat(source, node.name, st));
   const from = node.top;
@@ -47,15 +65,20 @@ export function copyUp(u: UnionState, node: Node, target: Branch, size = Number.
     bytes = copyInode(u, source, node.name, st, target, temporary, size);
     must(statat(target.orphanDir, temporary, copied));
     ino = copied.ino;
+    if (st.nlink > 1 || form.as !== undefined) {
+      u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
+    }
     const place = u.directoryOn(parent, target);
-    if (st.nlink > 1) u.plinks.add(node.ino, st.ino, target, target.orphanDir, temporary);
-    must(moveIn(target.orphanDir, temporary, place, node.name));
+    const moveFile = () => must(moveIn(target.orphanDir, temporary, place, name));
+    if (freshParent || form.as !== undefined || parent.top !== target) moveFile();
+    else hidingTimeOf(parent, place, moveFile);
   } catch (error) {
     unlinkat(target.orphanDir, temporary, 0);
     u.plinks.remove(node.ino, target);
     throw error;
   }
   keepInode(target, ino, node.ino);
+  if (form.as !== undefined) node.setPlace(parent, name, true);
   node.layers = target.alone;
   if (freshParent) u.hooks.attributesChanged?.(parent.id);
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
@@ -143,10 +166,12 @@ export function ensureDirectory(u: UnionState, node: Node, target: Branch): bool
   if (node.layerOf(target) >= 0) return false;
   if (node.removed || node.parent === null) throw new Errno(E.ENOENT);
   const fresh = ensureDirectory(u, node.parent, target);
-  copyDirectory(u, node, node.parent, target);
-  // As AUFS: the copy of a directory shows that something was put into it; a directory that was on the branch already
-  // goes on showing the time that the kernel has cached, since to the user nothing changed there.
-  if (fresh) u.hooks.attributesChanged?.(node.parent.id);
+  const { parent } = node;
+  if (fresh || parent.top !== target) copyDirectory(u, node, parent, target);
+  else hidingTimeOf(parent, u.directoryOn(parent, target), () => copyDirectory(u, node, parent, target));
+  node.shownTime = null;
+  // As AUFS: the copy of a directory shows that something was put into it.
+  if (fresh) u.hooks.attributesChanged?.(parent.id);
   return true;
 }
 

@@ -72,7 +72,7 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
   if (writes || flags & O.TRUNC) {
     if (!node.top.writable) {
       const target = copyUpBranch(u, node.parent, node.top);
-      if (flags & O.TRUNC) copyUp(u, node, target, 0);
+      if (flags & O.TRUNC) copyUp(u, node, target, { size: 0 });
     } else if (flags & O.TRUNC) {
       truncate(u, node, kill);
     }

@@ -9,12 +9,12 @@ import { copyUp, ensureDirectory } from './copyup.js';
 import { childPath } from './create.js';
 import { Probe, probe } from './lookup.js';
 import { checkName } from './name.js';
+import type { Branch } from './branch.js';
 import type { Node } from './node.js';
-import { anchorOf, statNode } from './place.js';
-import { copyUpBranch, mustTakeEntries, nearestAbove } from './policy.js';
+import { anchorOf } from './place.js';
+import { linkBranch, mustTakeEntries } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
-import { keepingTimes } from './times.js';
 import { removeWhiteout } from './whiteout.js';
 
 const target = new Probe();
@@ -30,41 +30,51 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
 
   mustTakeEntries(u, newParent);
 
-  let branch = node.top.writable ? node.top : copyUpBranch(u, node.parent, node.top);
-  let limit = Math.min(branch.index, newParent.limit);
-  if (target.whiteout !== null) limit = Math.min(limit, target.whiteout.index);
-  if (limit !== branch.index) branch = nearestAbove(u, limit);
-  if (branch !== node.top) copyUpForLink(u, node, branch);
+  const branch = linkBranch(u, newParent, node.top, target);
+  // A link between branches would let a write through to the one that takes none.
+  if (branch.index > node.top.index) throw new Errno(E.EXDEV);
+  if (branch !== node.top && !node.removed) return copyUpAs(u, node, newParent, newName, branch, out);
+  if (branch !== node.top) copyUp(u, node, branch);
   ensureDirectory(u, newParent, branch);
 
   const dirfd = u.directoryOn(newParent, branch);
   if (node.removed) must(linkFd(anchorOf(node), dirfd, newName));
   else must(linkat(u.directoryOn(node.parent as Node, branch), node.name, dirfd, newName, 0));
-  if (target.whiteout === branch) removeWhiteout(dirfd, newName);
+  u.plinks.count(node.ino, 1);
   if (node.removed) {
     node.setPlace(newParent, newName, false);
     node.removed = false;
   } else {
     node.addName(newParent, newName);
   }
+  return linked(u, node, newParent, newName, branch, dirfd, out);
+}
+
+/**
+ * A file on a branch that takes no writes: with pseudo-links it is copied up under the new name, and the old name
+ * shows the copy; without, it is copied up under its own and linked.
+ */
+function copyUpAs(
+  u: UnionState, node: Node, newParent: Node, newName: string, branch: Branch, out: Stat,
+): Node {
+  if (u.options.plink) copyUp(u, node, branch, { as: { parent: newParent, name: newName } });
+  else copyUp(u, node, branch);
+  ensureDirectory(u, newParent, branch);
+  const dirfd = u.directoryOn(newParent, branch);
+  if (u.options.plink) u.plinks.count(node.ino, 1);
+  else {
+    must(linkat(u.directoryOn(node.parent!, branch), node.name, dirfd, newName, 0));
+    node.addName(newParent, newName);
+  }
+  return linked(u, node, newParent, newName, branch, dirfd, out);
+}
+
+function linked(
+  u: UnionState, node: Node, newParent: Node, newName: string, branch: Branch, dirfd: number, out: Stat,
+): Node {
+  if (target.whiteout === branch) removeWhiteout(dirfd, newName);
   must(statat(dirfd, newName, out));
   fillAttributes(u, node, out);
   u.event('link', branch, () => childPath(newParent, newName), { from: node.path() });
   return node;
-}
-
-/** A file copied up for a link gets a pseudo-link, however many names it had (aufs(5), "Pseudo Link"). */
-function copyUpForLink(u: UnionState, node: Node, branch: typeof node.top): void {
-  const st = u.scratch;
-  statNode(u, node, st);
-  const below = st.ino;
-  const { parent } = node;
-  if (node.removed || parent === null) {
-    copyUp(u, node, branch);
-    return;
-  }
-  ensureDirectory(u, parent, branch);
-  const dirfd = u.directoryOn(parent, branch);
-  keepingTimes(dirfd, () => copyUp(u, node, branch));
-  u.plinks.add(node.ino, below, branch, dirfd, node.name);
 }

@@ -4,6 +4,7 @@
 import { close } from '../posix/file.js';
 import { S } from '../posix/stat.js';
 import type { Branch } from './branch.js';
+import type { ShownTime } from './times.js';
 
 /** A name of a node: where lookup found it. */
 export interface Link {
@@ -41,6 +42,8 @@ export class Node {
   cachedMtime = -1;
   cachedMtimeNsec = 0;
   cachedSize = 0;
+  /** A directory's modification time where it differs from the branch's; see times.ts. */
+  shownTime: ShownTime | null = null;
   /** Written through this mount since then: the pages are ours, the stamp is old. */
   writtenHere = false;
 

@@ -59,6 +59,28 @@ export function copyUpBranch(u: UnionState, parent: Node | null, source: Branch)
   }
 }
 
+/** What lookup told of the name that link or rename makes. */
+interface NewName {
+  type: number;
+  layers: readonly Branch[];
+  whiteout: Branch | null;
+}
+
+/**
+ * link and rename keep to the branch where the source is, or the target if that is higher (aufs(5), "Exceptions for
+ * Policies"); unless it takes no writes, or an opaque mark or a whiteout above would hide what is put there: then
+ * the copy-up policy decides for the new name.
+ */
+export function linkBranch(u: UnionState, newParent: Node, source: Branch, name: NewName): Branch {
+  const there = name.type === 0 ? null : (name.layers[0] ?? null);
+  const wanted = there !== null && there.index < source.index ? there : source;
+  const hidden = newParent.limit < wanted.index || (name.whiteout !== null && name.whiteout.index < wanted.index);
+  if (wanted.writable && !hidden) return wanted;
+  const top = there ?? newParent.top;
+  const higher = source.index < top.index ? source : top;
+  return higher.writable ? higher : copyUpBranch(u, newParent, top);
+}
+
 /** The writable branch nearest above position `index`, itself included. */
 export function nearestAbove(u: UnionState, index: number): Branch {
   for (let i = Math.min(index, u.branches.length - 1); i >= 0; i--) {

@@ -13,9 +13,11 @@ import type { UnionState } from './state.js';
 import { keepingTimes } from './times.js';
 import { PLINK_DIRECTORY } from './whiteout.js';
 
-interface PseudoLink {
+export interface PseudoLink {
   branch: Branch;
   name: string;
+  /** The names that a user sees: counted below at the copy-up, then kept by link and unlink. */
+  nlink: number;
 }
 
 export class PseudoLinks {
@@ -30,6 +32,17 @@ export class PseudoLinks {
     return this.links.has(ino);
   }
 
+  /** The link count a user sees; undefined for a file that has no pseudo-link. */
+  nlink(ino: number): number | undefined {
+    return this.links.get(ino)?.nlink;
+  }
+
+  /** A name was made (1) or removed (-1). */
+  count(ino: number, by: 1 | -1): void {
+    const link = this.links.get(ino);
+    if (link !== undefined) link.nlink += by;
+  }
+
   /** The node that stands for a branch's `.wh..wh.plnk`: a place for nodes, unknown to the kernel (id 0). */
   private directory(branch: Branch): Node {
     let node = this.directories.get(branch);
@@ -42,7 +55,7 @@ export class PseudoLinks {
   }
 
   /** Remembers the copy of a file that has other names below: `dirfd`/`name` is the copy on `branch`. */
-  add(ino: number, inoBelow: number, branch: Branch, dirfd: number, name: string): void {
+  add(ino: number, inoBelow: number, nlink: number, branch: Branch, dirfd: number, name: string): void {
     if (branch.plinkDir < 0 || this.links.has(ino)) return;
     const linkName = `${String(ino)}.${String(inoBelow)}`;
     let result = linkat(dirfd, name, branch.plinkDir, linkName, 0);
@@ -54,7 +67,7 @@ export class PseudoLinks {
     // A file system without hard links has no pseudo-links either.
     if (result === -E.EPERM || result === -E.EOPNOTSUPP || result === -E.EMLINK) return;
     must(result);
-    this.links.set(ino, { branch, name: linkName });
+    this.links.set(ino, { branch, name: linkName, nlink });
   }
 
   /** Takes back what `add` did for a copy-up that failed. */
@@ -102,7 +115,7 @@ export class PseudoLinks {
     }
   }
 
-  entries(): IterableIterator<[number, { branch: Branch; name: string }]> {
+  entries(): IterableIterator<[number, PseudoLink]> {
     return this.links.entries();
   }
 }

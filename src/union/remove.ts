@@ -56,7 +56,10 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
     must(unlinkat(dirfd, name, 0));
     if (nlink <= 1) forgetInode(branch, ino);
   }
-  if (node !== undefined) dropName(u, node, parent, name, nlink);
+  if (node !== undefined) {
+    u.plinks.count(node.ino, -1);
+    dropName(u, node, parent, name, nlink);
+  }
   u.event('unlink', branch, () => childPath(parent, name));
 }
 

@@ -12,7 +12,7 @@ import { Probe, nodeOf, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { checkName } from './name.js';
 import type { Node } from './node.js';
-import { copyUpBranch, mustTakeEntries, nearestAbove } from './policy.js';
+import { linkBranch, mustTakeEntries } from './policy.js';
 import { materialize } from './pseudo-link.js';
 import { dropName, keepReachable, knownNode, showsBelow } from './remove.js';
 import { removeTree } from './remove-tree.js';
@@ -43,10 +43,12 @@ export function rename(
   const moving = nodeOf(u, parent, name, source, u.scratch);
   const victim = replaced ? knownOrNew(u, newParent, newName) : undefined;
   if (victim === moving) return;
-  if (victim !== undefined) mayReplace(u, moving, victim);
+  if (victim !== undefined) mustBeAlike(moving, victim);
 
-  const branch = chooseBranch(u, parent, source.layers[0], newParent);
+  const branch = linkBranch(u, newParent, source.layers[0], target);
+  // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);
+  if (victim?.isDirectory === true && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
   if (moving.isDirectory && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
   move(u, moving, parent, name, newParent, newName, branch, victim);
   if (victim !== undefined && victim.lookups === 0) u.nodes.drop(victim);
@@ -57,24 +59,9 @@ function knownOrNew(u: UnionState, parent: Node, name: string): Node {
   return knownNode(u, target) ?? nodeOf(u, parent, name, target, u.scratch);
 }
 
-function mayReplace(u: UnionState, moving: Node, victim: Node): void {
+function mustBeAlike(moving: Node, victim: Node): void {
   if (!moving.isDirectory && victim.isDirectory) throw new Errno(E.EISDIR);
   if (moving.isDirectory && !victim.isDirectory) throw new Errno(E.ENOTDIR);
-  if (victim.isDirectory && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
-}
-
-/**
- * aufs(5): rename tries to keep to the branch where the source is; where the target exists, the higher of the
- * two is taken; where that is read-only, the copy-up policy decides. What is below an opaque mark or a
- * whiteout of the target would not be seen.
- */
-function chooseBranch(u: UnionState, parent: Node, from: Branch, newParent: Node): Branch {
-  let branch = from;
-  if (target.type !== 0 && (target.layers[0]).index < branch.index) branch = target.layers[0];
-  if (!branch.writable) branch = copyUpBranch(u, parent, branch);
-  let limit = Math.min(branch.index, newParent.limit, parent.limit);
-  if (target.whiteout !== null) limit = Math.min(limit, target.whiteout.index);
-  return limit === branch.index ? branch : nearestAbove(u, limit);
 }
 
 /** Whether nothing of the directory would be left behind on branches below `branch`. */
@@ -94,7 +81,9 @@ function move(
   const from = u.directoryOn(parent, branch);
   const to = u.directoryOn(newParent, branch);
   const hide = showsBelow(u, parent, name, branch);
-  const covers = target.type !== 0 || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
+  // What lies below the new name must not be merged into the directory that takes it.
+  const wasOpaque = victim?.isDirectory === true && victim.top === branch && victim.limit <= branch.index;
+  const covers = wasOpaque || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
   const wasWhiteout = hasWhiteout(to, newName);
   if (moving.isDirectory && (covers || u.options.diropq === 'a')) opaque(from, name, branch);
   if (victim !== undefined) keepReachable(u, victim, newParent, newName);

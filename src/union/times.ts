@@ -3,6 +3,7 @@
 import { futimens } from '../posix/attributes.js';
 import { must } from '../posix/errno.js';
 import { Stat, fstat } from '../posix/stat.js';
+import type { Node } from './node.js';
 
 const before = new Stat();
 
@@ -12,4 +13,40 @@ export function keepingTimes(dirfd: number, work: () => void): void {
   const { atime, atimeNsec, mtime, mtimeNsec } = before;
   work();
   must(futimens(dirfd, atime, atimeNsec, mtime, mtimeNsec));
+}
+
+/**
+ * The modification time that a directory goes on showing after a copy-up put something into it that the user had
+ * there already, for as long as nothing else changes it (AUFS does not refresh the directory's inode then).
+ */
+export interface ShownTime {
+  mtime: number;
+  mtimeNsec: number;
+  /** The branch's own time after the copy-up. */
+  branchMtime: number;
+  branchMtimeNsec: number;
+}
+
+const after = new Stat();
+
+/** Runs `work`, which puts a copy into the directory `dirfd` of `node`, and has the node show the time from before. */
+export function hidingTimeOf(node: Node, dirfd: number, work: () => void): void {
+  must(fstat(dirfd, after));
+  showTime(node, after);
+  const { mtime, mtimeNsec } = after;
+  work();
+  must(fstat(dirfd, after));
+  node.shownTime = { mtime, mtimeNsec, branchMtime: after.mtime, branchMtimeNsec: after.mtimeNsec };
+}
+
+/** Puts the time to show into a directory's attributes, if it has one. */
+export function showTime(node: Node, out: Stat): void {
+  const shown = node.shownTime;
+  if (shown === null) return;
+  if (out.mtime !== shown.branchMtime || out.mtimeNsec !== shown.branchMtimeNsec) {
+    node.shownTime = null;
+    return;
+  }
+  out.mtime = shown.mtime;
+  out.mtimeNsec = shown.mtimeNsec;
 }
