@@ -419,6 +419,11 @@ export class TestUnion {
     return this.events.splice(0).map((event) => `${event.kind} ${event.path}`);
   }
 
+  /** The test has closed the union itself: nothing is given back. */
+  abandon(): void {
+    this.closed = true;
+  }
+
   /** Gives everything back and closes. Returns what is wrong with what then is left. */
   finish(): string[] {
     if (this.closed) return [];

@@ -85,15 +85,15 @@ describe.skipIf(!isRoot)('by free space', () => {
   });
 
   test('pmfs: among those that have the parent', () => {
-    const [a, b, c] = [small(), large(), ['rw', {}, tinyFileSystem('size=2m')] as BranchGiven];
-    const t = makeUnion([[a[0], { 'd/x': '' }, a[2]], b, [c[0], { 'd/y': '' }, c[2]]], use({ name: 'pmfs', seconds: 0 }));
+    const t = makeUnion([
+      ['rw', { 'd/x': '' }, tinyFileSystem('size=1m')], large(), ['rw', { 'd/y': '' }, tinyFileSystem('size=2m')],
+    ], use({ name: 'pmfs', seconds: 0 }));
     expect([lands(t, 'd/a'), lands(t, 'a')]).toEqual([2, 1]);
     expect(lands(makeUnion([['rw'], ['ro', { 'd/x': '' }]], use({ name: 'pmfs', seconds: 0 })), 'd/a')).toBe(0);
   });
 
   test('pmfsrr: the freest of all where those have too little', () => {
-    const [a, b] = [small(), large()];
-    const t = makeUnion([[a[0], { 'd/x': '' }, a[2]], b], use({ name: 'pmfsrr', low: 2 << 20, seconds: 0 }));
+    const t = makeUnion([['rw', { 'd/x': '' }, tinyFileSystem('size=1m')], large()], use({ name: 'pmfsrr', low: 2 << 20, seconds: 0 }));
     expect(lands(t, 'd/a')).toBe(1);
   });
 

@@ -127,6 +127,7 @@ describe('flush', () => {
     t.walk('d/b');
     const specs = t.u.branches.map((branch) => branch.spec);
     t.union.close();
+    t.abandon();
     expect(readdirSync(`${specs[0].path}/.wh..wh.plnk`)).toEqual([]);
     const again = unionOver(specs);
     expect([again.read('a'), again.read('d/b')]).toEqual(['new', 'new']);

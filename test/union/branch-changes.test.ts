@@ -1,0 +1,202 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { O } from '../../src/posix/file.js';
+import { UnionError } from '../../src/union/branch.js';
+import type { BranchChange } from '../../src/union/branch-changes.js';
+import { branchSpec, failure, makeBranches, makeUnion, scratch, useUnions, type TestUnion, type Tree } from './helpers.js';
+
+useUnions();
+
+function change(t: TestUnion, one: BranchChange): void {
+  t.union.command('change', one);
+}
+
+function add(t: TestUnion, index: number, text: string, tree: Tree = {}): string {
+  const [branch] = makeBranches([[text, tree]]);
+  change(t, { kind: 'add', index, branch });
+  return branch.path;
+}
+
+function modify(t: TestUnion, index: number, text: string): void {
+  const { path, ...mode } = branchSpec(t.branch(index), text);
+  change(t, { kind: 'mod', path, mode });
+}
+
+function remove(t: TestUnion, index: number): void {
+  change(t, { kind: 'del', path: t.branch(index) });
+}
+
+describe('add', () => {
+  test('on top: what it has is seen, what is written goes there', () => {
+    const t = makeUnion([['rw', { a: 'old', b: 'B' }], ['ro', { 'd/x': '' }]]);
+    t.walk('a');
+    const d = t.ino('d');
+    add(t, 0, 'rw', { 'a': 'new', 'd/y': '', '.wh.b': '' });
+    expect([t.read('a'), t.ls(), t.ls('d'), t.ino('d')]).toEqual(['new', ['a', 'd'], ['x', 'y'], d]);
+    t.make('c');
+    expect(t.names(0)).toContain('c');
+    expect(t.u.branches.map((branch) => [branch.index, branch.id])).toEqual([[0, 66], [1, 64], [2, 65]]);
+    expect(readdirSync(t.branch(0))).toContain('.wh..wh.orph');
+  });
+
+  test('at the end, by any index past it', () => {
+    const t = makeUnion([['rw', { a: 'top' }]]);
+    add(t, Number.POSITIVE_INFINITY, 'ro', { a: 'low', b: 'low' });
+    expect([t.read('a'), t.read('b'), t.u.branches[1].index]).toEqual(['top', 'low', 1]);
+  });
+
+  test('what is open stays what it is', () => {
+    const t = makeUnion([['rw', { a: 'old' }]]);
+    const handle = t.open('a', O.RDWR);
+    add(t, 0, 'rw', { a: 'new' });
+    expect(t.read('a')).toBe('new');
+    t.writeTo(handle, 'OLD');
+    expect([t.readFrom(handle), t.text(1, 'a')]).toEqual(['OLD', 'OLD']);
+    expect(t.ino('a')).not.toBe(handle.node.ino);
+  });
+
+  test('a directory that the new branch hides is gone for who is inside', () => {
+    const t = makeUnion([['rw', { 'd/a': '' }]]);
+    const d = t.walk('d');
+    add(t, 0, 'rw', { '.wh.d': '' });
+    expect([t.has('d'), d.removed]).toEqual([false, true]);
+    expect(t.union.lookup(d, 'a', t.statNode(t.root))).toBeNull();
+  });
+
+  test('refused: overlapping, missing, no such place; nothing changes', () => {
+    const t = makeUnion([['rw', { d: null }], ['ro']]);
+    const none = `${scratch()}/none`;
+    for (const [path, index, message] of [
+      [t.branch(1), 0, 'is given twice'], [`${t.branch(0)}/d`, 0, 'lies inside'], [none, 0, 'does not exist'],
+      [scratch(), 5, 'there is no place 5'],
+    ] as const) {
+      expect(() => change(t, { kind: 'add', index, branch: branchSpec(path, 'rw') })).toThrow(UnionError);
+      expect(() => change(t, { kind: 'add', index, branch: branchSpec(path, 'rw') })).toThrow(message);
+    }
+    expect(t.u.branches.length).toBe(2);
+  });
+
+  test('the kernel is told to look again', () => {
+    const t = makeUnion([['rw']]);
+    add(t, 1, 'ro');
+    expect(t.changed).toContain(t.root.id);
+  });
+});
+
+describe('del', () => {
+  test('what it had or hid is seen no more, or again', () => {
+    const t = makeUnion([['rw', { 'a': 'top', '.wh.b': '', 'd/x': '' }], ['ro', { a: 'low', b: 'low', 'd/y': '' }]]);
+    for (const path of ['a', 'd/x', 'd/y']) t.walk(path);
+    const d = t.ino('d');
+    remove(t, 0);
+    expect([t.read('a'), t.ls(), t.ls('d'), t.ino('d')]).toEqual(['low', ['a', 'b', 'd'], ['y'], d]);
+    expect(failure(() => t.make('c'))).toBe('EROFS');
+  });
+
+  test('EBUSY while something is open there, and it says what', () => {
+    const t = makeUnion([['rw', { 'd/a': '' }], ['ro', { b: '' }]]);
+    const handle = t.open('d/a');
+    expect(() => remove(t, 0)).toThrow(new UnionError(`branch ${t.branch(0)} is busy: /d/a in use`));
+    t.release(handle);
+    const directory = t.opendir('d');
+    expect(() => remove(t, 0)).toThrow(new UnionError(`branch ${t.branch(0)} is busy: /d in use`));
+    t.releasedir(directory);
+    remove(t, 0);
+    expect(t.ls()).toEqual(['b']);
+  });
+
+  test('a node that lived there is ESTALE', () => {
+    const t = makeUnion([['rw', { a: '' }], ['ro']]);
+    const node = t.walk('a');
+    remove(t, 0);
+    expect([failure(() => t.statNode(node)), failure(() => t.openNode(node)), t.has('a')]).toEqual(['ESTALE', 'ESTALE', false]);
+  });
+
+  test('the last one, or none of the union', () => {
+    const t = makeUnion([['rw']]);
+    expect(() => remove(t, 0)).toThrow('is the last branch');
+    expect(() => change(t, { kind: 'del', path: '/none' })).toThrow(new UnionError('/none is no branch of this union'));
+  });
+
+  test('the pseudo-links on it are made real before', () => {
+    const t = makeUnion([['rw'], ['ro', { a: 'low', b: { same: 'a' } }]]);
+    t.write('a', 'new');
+    t.walk('b');
+    const path = t.branch(0);
+    remove(t, 0);
+    expect(readdirSync(path).filter((name) => !name.startsWith('.wh.')).sort()).toEqual(['a', 'b']);
+    expect([readdirSync(`${path}/.wh..wh.plnk`), t.read('a'), t.read('b')]).toEqual([[], 'low', 'low']);
+  });
+
+  test('add and del many times leaves nothing open', () => {
+    const t = makeUnion([['rw', { 'd/x': '' }]]);
+    const spec = branchSpec(scratch(), 'rw');
+    for (let i = 0; i < 20; i++) {
+      change(t, { kind: 'add', index: 0, branch: spec });
+      t.make(`d/${String(i)}`);
+      expect(t.ls('d').length).toBe(2);
+      change(t, { kind: 'del', path: spec.path });
+      rmSync(`${spec.path}/d`, { recursive: true, force: true });
+    }
+    expect(t.ls('d')).toEqual(['x']);
+  });
+});
+
+describe('mod', () => {
+  test('to ro: nothing is written there any more, the base entries go', () => {
+    const t = makeUnion([['rw'], ['rw', { a: 'A' }]]);
+    modify(t, 1, 'ro');
+    t.chmod('a', 0o600);
+    expect([t.names(0), t.lstat(1, 'a').mode & 0o777]).toEqual([['a'], 0o644]);
+    expect(readdirSync(t.branch(1))).toEqual(['a']);
+    expect(t.union.branches()[1].text).toBe(`${t.branch(1)}=ro`);
+  });
+
+  test('to ro its whiteouts count no more, to ro+wh they do', () => {
+    const t = makeUnion([['rw', { '.wh.a': '' }], ['ro', { a: '' }]]);
+    expect(t.has('a')).toBe(false);
+    modify(t, 0, 'ro');
+    expect(t.has('a')).toBe(true);
+    modify(t, 0, 'ro+wh');
+    expect(t.has('a')).toBe(false);
+  });
+
+  test('to rw: it takes writes', () => {
+    const t = makeUnion([['ro', { a: 'A' }]]);
+    expect(failure(() => t.write('a', 'B'))).toBe('EROFS');
+    modify(t, 0, 'rw');
+    t.write('a', 'B');
+    expect([t.text(0, 'a'), readdirSync(t.branch(0)).sort()]).toEqual(['B', ['.wh..wh.aufs', '.wh..wh.orph', '.wh..wh.plnk', 'a']]);
+  });
+
+  test('a reader that is open across ro, copy-up and back reads the copy', () => {
+    const t = makeUnion([['rw'], ['rw', { a: 'A' }]]);
+    const reader = t.open('a');
+    modify(t, 1, 'ro');
+    t.write('a', 'B');
+    modify(t, 1, 'rw');
+    expect([t.readFrom(reader), t.text(1, 'a')]).toEqual(['B', 'A']);
+  });
+
+  test('EBUSY while a file is open for writing there', () => {
+    const t = makeUnion([['rw', { a: '' }]]);
+    const handle = t.open('a', O.WRONLY);
+    expect(() => modify(t, 0, 'ro')).toThrow(new UnionError(`branch ${t.branch(0)} is busy: /a in use`));
+    expect(t.writeTo(handle, 'x')).toBe(1);
+    t.release(handle);
+    t.open('a');
+    modify(t, 0, 'ro');
+    expect(failure(() => t.write('a', 'y'))).toBe('EROFS');
+  });
+});
+
+test('changes of what is mounted: read-only and back', () => {
+  const t = makeUnion([['rw', { a: '' }]]);
+  t.union.command('set', { readonly: true });
+  expect(failure(() => t.make('b'))).toBe('EROFS');
+  t.union.command('set', { readonly: false });
+  t.make('b');
+  writeFileSync(t.on(0, 'c'), '');
+  expect(t.ls()).toEqual(['a', 'b', 'c']);
+  expect(() => t.union.command('nonsense', null)).toThrow(UnionError);
+});
