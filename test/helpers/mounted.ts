@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ListedMount } from '../../src/daemon/list.js';
-import { program, run, succeed, until, type Outcome, type User } from './process.js';
+import { program, run, succeed, until, type User } from './process.js';
 
 /** Where the temporary directories of a test lie: a tmpfs, and a disk. */
 export const memory = '/dev/shm';
@@ -53,7 +53,7 @@ export async function mountedIn(
   await setup.fill?.(root);
   const list = branches.map(([name, perm]) => path.join(root, name) + (perm === undefined ? '' : `=${perm}`)).join(':');
   const options = [`br=${list}`, setup.options ?? ''].filter((text) => text !== '').join(',');
-  await succeed(process.execPath, [program, 'mount', '-o', options, mnt], { as: setup.as });
+  await succeed(process.execPath, [program, 'mount', '-o', options, mnt], { as: setup.as, env: stateIn(root) });
   await useAndUnmount(root, mnt, setup.as, use);
 }
 
@@ -72,12 +72,13 @@ export async function temporary(
   }
 }
 
-export function tsaufs(args: readonly string[], as?: User, cwd?: string): Promise<Outcome> {
-  return run(process.execPath, [program, ...args], { as, ...(cwd === undefined ? {} : { cwd }) });
+/** A user's state directories lie in the test's own, and are removed with it. Root has none but /run/tsaufs. */
+function stateIn(root: string): NodeJS.ProcessEnv {
+  return { XDG_RUNTIME_DIR: root };
 }
 
-export async function listed(mountpoint: string, as?: User): Promise<ListedMount | undefined> {
-  const { stdout } = await tsaufs(['list', '--json'], as);
+async function listed(mountpoint: string, as: User | undefined): Promise<ListedMount | undefined> {
+  const stdout = await succeed(process.execPath, [program, 'list', '--json'], { as, env: stateIn(path.dirname(mountpoint)) });
   return (JSON.parse(stdout) as ListedMount[]).find((mount) => mount.mountpoint === mountpoint);
 }
 
@@ -108,7 +109,7 @@ async function useAndUnmount(
   const state = { unmounted: false };
   const unmount = async (): Promise<void> => {
     if (state.unmounted) return;
-    await succeed(process.execPath, [program, 'umount', mnt], { as });
+    await succeed(process.execPath, [program, 'umount', mnt], { as, env: stateIn(root) });
     state.unmounted = true;
     nothingLeft(mnt, daemon);
   };
