@@ -53,7 +53,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     return;
   }
   const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
-  const freshParent = ensureDirectory(u, parent, target);
+  ensureDirectory(u, parent, target);
   const source = u.directoryOn(node.parent!, node.top);
   const st = new Stat();
   must(statat(source, node.name, st));
@@ -69,9 +69,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
     }
     const place = u.directoryOn(parent, target);
-    const moveFile = () => must(moveIn(target.orphanDir, temporary, place, name));
-    if (freshParent || form.as !== undefined || parent.top !== target) moveFile();
-    else hidingTimeOf(parent, place, moveFile);
+    puttingInto(u, parent, place, () => must(moveIn(target.orphanDir, temporary, place, name)));
   } catch (error) {
     unlinkat(target.orphanDir, temporary, 0);
     u.plinks.remove(node.ino, target);
@@ -80,7 +78,6 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   keepInode(target, ino, node.ino);
   if (form.as !== undefined) node.setPlace(parent, name, true);
   node.layers = target.alone;
-  if (freshParent) u.hooks.attributesChanged?.(parent.id);
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
 }
 
@@ -165,14 +162,24 @@ const AT_FDCWD = AT.FDCWD;
 export function ensureDirectory(u: UnionState, node: Node, target: Branch): boolean {
   if (node.layerOf(target) >= 0) return false;
   if (node.removed || node.parent === null) throw new Errno(E.ENOENT);
-  const fresh = ensureDirectory(u, node.parent, target);
+  ensureDirectory(u, node.parent, target);
   const { parent } = node;
-  if (fresh || parent.top !== target) copyDirectory(u, node, parent, target);
-  else hidingTimeOf(parent, u.directoryOn(parent, target), () => copyDirectory(u, node, parent, target));
+  puttingInto(u, parent, u.directoryOn(parent, target), () => copyDirectory(u, node, parent, target));
   node.shownTime = null;
-  // As AUFS: the copy of a directory shows that something was put into it.
-  if (fresh) u.hooks.attributesChanged?.(parent.id);
   return true;
+}
+
+/**
+ * Puts a copy into a directory. With udba=none AUFS trusts what it knows, and the directory goes on showing its old
+ * modification time; else the new one is seen at once.
+ */
+function puttingInto(u: UnionState, parent: Node, place: number, work: () => void): void {
+  if (u.options.udba === 'none' && place === u.directory(parent, 0)) {
+    hidingTimeOf(parent, place, work);
+    return;
+  }
+  work();
+  u.hooks.attributesChanged?.(parent.id);
 }
 
 /** The layer a directory is copied from: the next below the target, else the lowest there is. */

@@ -16,8 +16,8 @@ export function keepingTimes(dirfd: number, work: () => void): void {
 }
 
 /**
- * The modification time that a directory goes on showing after a copy-up put something into it that the user had
- * there already, for as long as nothing else changes it (AUFS does not refresh the directory's inode then).
+ * The modification time that a directory goes on showing after a copy-up put something into it, for as long as
+ * nothing else changes it: with udba=none AUFS does not refresh the directory's inode then.
  */
 export interface ShownTime {
   mtime: number;
