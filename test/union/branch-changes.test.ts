@@ -129,7 +129,7 @@ describe('del', () => {
   });
 
   test('add and del many times leaves nothing open', () => {
-    const t = makeUnion([['rw', { 'd/x': '' }]]);
+    const t = makeUnion([['ro', { 'd/x': '' }]]);
     const spec = branchSpec(scratch(), 'rw');
     for (let i = 0; i < 20; i++) {
       change(t, { kind: 'add', index: 0, branch: spec });

@@ -181,6 +181,13 @@ export class TestUnion {
     return node;
   }
 
+  /** Null as well where a directory on the way is missing. */
+  find(path: string): Node | null {
+    let found: Node | null = null;
+    failure(() => (found = this.look(path)));
+    return found;
+  }
+
   walk(path: string): Node {
     const node = this.look(path);
     if (node === null) throw new Errno(2, path);
