@@ -111,12 +111,21 @@ test('a hidden copy is made nowhere but among the orphans, and directories need 
   expect(t.told()).toEqual(['copy-up /d']);
 });
 
-test('the kernel is told of a fresh copy of a directory that something was put into, not of one that was there', () => {
+test('the kernel is told of every directory that a copy was put into', () => {
   const t = makeUnion([['rw'], ['ro', { 'd/a': '', 'd/b': '' }]]);
   t.chmod('d/a', 0o600);
-  expect(t.changed).toEqual([t.walk('d').id]);
+  const d = t.walk('d').id;
+  expect(t.changed.splice(0)).toEqual([t.root.id, d]);
   t.chmod('d/b', 0o600);
-  expect(t.changed).toEqual([t.walk('d').id]);
+  expect(t.changed).toEqual([d]);
+});
+
+test('with udba=none a directory that was there goes on showing its time, until something is done in it', () => {
+  const t = makeUnion([['rw', { d: { dir: true, mtime: 1000 } }], ['ro', { 'd/a': '' }]], { udba: 'none' });
+  t.chmod('d/a', 0o600);
+  expect([t.stat('d').mtime, t.names(0)]).toEqual([1000, ['d/', 'd/a']]);
+  t.make('d/b');
+  expect(t.stat('d').mtime).toBeGreaterThan(1_000_000);
 });
 
 test('a directory that was made directly in the place serves as it is', () => {

@@ -3,7 +3,7 @@
 
 import {
   chmodSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync,
-  rmSync, symlinkSync, writeFileSync, type Stats,
+  renameSync, rmSync, symlinkSync, writeFileSync, type Stats,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
@@ -72,6 +72,25 @@ function decorate(at: Buffer, entry: Entry): void {
   if (entry.uid !== undefined || entry.gid !== undefined) lchownSync(at, entry.uid ?? 0, entry.gid ?? 0);
   if (entry.mode !== undefined) chmodSync(at, entry.mode);
   if (entry.mtime !== undefined) lutimesSync(at, entry.mtime, entry.mtime);
+}
+
+/** Makes a file with the inode number of a removed one, which ext4 soon gives out again; false where it does not. */
+export function takeInode(path: string, ino: number, text: string): boolean {
+  const tried: string[] = [];
+  try {
+    for (let i = 0; i < 2000; i++) {
+      const candidate = `${path}.${String(i)}`;
+      writeFileSync(candidate, text);
+      if (lstatSync(candidate).ino === ino) {
+        renameSync(candidate, path);
+        return true;
+      }
+      tried.push(candidate);
+    }
+    return false;
+  } finally {
+    for (const candidate of tried) rmSync(candidate);
+  }
 }
 
 const BASE = new Set(['.wh..wh.aufs', '.wh..wh.plnk', '.wh..wh.orph']);

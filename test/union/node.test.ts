@@ -77,7 +77,7 @@ describe('Node', () => {
 
   test('layerOf', () => {
     const node = new Node(1, S.IFDIR, null, '', layers);
-    expect([node.top, node.layerOf(layers[1]), node.layerOf({} as Branch)]).toEqual([layers[0], 1, -1]);
+    expect([node.top, node.layerOf(layers[1]), node.layerOf({ index: 2 } as unknown as Branch)]).toEqual([layers[0], 1, -1]);
   });
 });
 
