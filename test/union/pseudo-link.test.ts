@@ -89,6 +89,13 @@ test('what an earlier mount left is replaced', () => {
   expect(t.read('d/b')).toBe('new');
 });
 
+test('a name that is renamed over counts no more', () => {
+  const t = makeUnion([['rw', { x: 'X' }], ['ro', low]]);
+  t.write('a', 'new');
+  t.rename('x', 'd/b');
+  expect([t.read('d/b'), t.read('d/c'), t.stat('a').nlink]).toEqual(['X', 'new', 2]);
+});
+
 describe('flush', () => {
   test('makes the known names real and removes the links', () => {
     const t = makeUnion([['rw'], ['ro', low]]);
