@@ -8,6 +8,7 @@ import { copyUp, makeWritable } from './copyup.js';
 import { type FileHandle, writableDescriptor } from './file-handle.js';
 import { killSuidgid, setMode } from './mode.js';
 import type { Node } from './node.js';
+import { reconsider } from './permission.js';
 import { openNode, placeOf, statNode } from './place.js';
 import { copyUpBranch } from './policy.js';
 import { fillAttributes } from './shown.js';
@@ -58,6 +59,7 @@ export function setattr(u: UnionState, node: Node, handle: FileHandle | null, ch
   else if (valid & SET.KILL_SUIDGID && valid & SET.SIZE) killSuidgid(u, node);
   if (valid & (SET.ATIME | SET.MTIME)) setTimes(u, node, change);
   node.writtenHere = true;
+  if (node.layers.length > 1 && valid & (SET.MODE | SET.UID | SET.GID)) reconsider(u, node);
   getattr(u, node, handle, out);
 }
 

@@ -160,6 +160,7 @@ function refreshDirectory(u: UnionState, node: Node, parent: Node): void {
   keepInode(found.layers[0], found.stat.ino, node.ino);
   node.layers = found.layers;
   node.limit = found.limit;
+  node.restricted = found.restricted;
 }
 
 function refreshFile(u: UnionState, node: Node, parent: Node): void {

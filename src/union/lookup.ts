@@ -7,6 +7,7 @@ import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { checkName } from './name.js';
 import { Node } from './node.js';
+import { MAY_SEARCH, isStricter, mayEnter } from './permission.js';
 import { redirectPlink } from './pseudo-link.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -23,6 +24,8 @@ export class Probe {
   readonly stat = new Stat();
   /** The branch whose whiteout ended the search, if one did. */
   whiteout: Branch | null = null;
+  /** Whether a lower layer of a directory has stricter permissions than the top. */
+  restricted = false;
   /** The lowest position on which something under this directory would be seen. */
   limit = Number.MAX_SAFE_INTEGER;
 }
@@ -37,6 +40,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
   const { layers } = parent;
   into.type = 0;
   into.whiteout = null;
+  into.restricted = false;
   into.limit = parent.limit;
   let merged: Branch[] | null = null;
   for (let i = from; i < layers.length; i++) {
@@ -63,6 +67,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
       merged = [branch];
     } else if (type === S.IFDIR) {
       merged?.push(branch);
+      if (!u.options.dirperm1 && isStricter(into.stat, stat)) into.restricted = true;
     } else {
       continue;
     }
@@ -96,6 +101,7 @@ export function lookup(u: UnionState, parent: Node, name: string, out: Stat): No
   checkName(name);
   u.refresh(parent);
   if (parent.removed) return null;
+  mayEnter(u, parent, MAY_SEARCH);
   if (!probe(u, parent, name, found)) return null;
   const node = nodeOf(u, parent, name, found, out);
   return node;
@@ -121,6 +127,7 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
   }
   const node = new Node(ino, what.type, parent, name, what.layers);
   node.limit = what.limit;
+  node.restricted = what.restricted;
   node.epoch = u.epoch;
   u.nodes.add(node);
   fillAttributes(u, node, out);
@@ -138,6 +145,7 @@ function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, w
     node.layers = what.layers;
   }
   node.limit = what.limit;
+  node.restricted = what.restricted;
   node.epoch = u.epoch;
   node.removed = false;
   fillAttributes(u, node, out);

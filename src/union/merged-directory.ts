@@ -11,6 +11,7 @@ import { copyUpOnOpen } from './copyup-on-open.js';
 import { Probe, lookup, nodeOf } from './lookup.js';
 import { WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
+import { MAY_READ, mayEnter } from './permission.js';
 import type { UnionState } from './state.js';
 import { OPAQUE_MARK } from './whiteout.js';
 import { unionInode } from './xino.js';
@@ -44,6 +45,7 @@ type PlusSink = (name: string, type: number, ino: number, next: number, node: No
 
 export function opendir(u: UnionState, node: Node): DirHandle {
   u.refresh(node);
+  mayEnter(u, node, MAY_READ);
   copyUpOnOpen(u, node);
   node.handles++;
   const { layers } = node;

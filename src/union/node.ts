@@ -42,6 +42,8 @@ export class Node {
   cachedMtime = -1;
   cachedMtimeNsec = 0;
   cachedSize = 0;
+  /** A lower branch may deny somebody a directory that the topmost allows; see permission.ts. */
+  restricted = false;
   /** A directory's modification time where it differs from the branch's; see times.ts. */
   shownTime: ShownTime | null = null;
   /** Written through this mount since then: the pages are ours, the stamp is old. */

@@ -95,8 +95,10 @@ export class Union {
     this.u.wantEvents = on;
   }
 
-  /** How long the kernel may cache names and attributes, in seconds. */
-  cacheSeconds(): number {
+  /** How long the kernel may cache names in a directory, or attributes, in seconds. */
+  cacheSeconds(directory?: Node): number {
+    // A lower branch may deny another caller what this one was told.
+    if (directory?.restricted === true && !this.u.options.dirperm1) return 0;
     return this.u.options.udba === 'none' ? FOR_GOOD_SECONDS : REVALIDATE_SECONDS;
   }
 

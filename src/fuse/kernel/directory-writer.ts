@@ -15,11 +15,11 @@ export class DirectoryWriter {
 
   constructor(private readonly serving: Serving) {}
 
-  /** Begins a listing of at most `limit` bytes. */
-  begin(limit: number): void {
+  /** Begins a listing of a directory, of at most `limit` bytes. */
+  begin(limit: number, directory: UnionNode): void {
     this.length = 0;
     this.limit = Math.min(limit, this.serving.reply.capacity);
-    this.seconds = this.serving.union.cacheSeconds();
+    this.seconds = this.serving.union.cacheSeconds(directory);
   }
 
   /** READDIR: struct fuse_dirent. */

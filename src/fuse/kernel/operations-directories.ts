@@ -6,15 +6,16 @@ export const opendir: Operation = (serving) => serving.openedDir(serving.union.o
 
 export const readdir: Operation = (serving) => {
   const { request, entries } = serving;
-  entries.begin(request.u32At(ReadIn.size));
-  serving.union.readdir(serving.dir(request.u64At(ReadIn.fh)), request.u64At(ReadIn.offset), entries.plain);
+  const handle = serving.dir(request.u64At(ReadIn.fh));
+  entries.begin(request.u32At(ReadIn.size), handle.node);
+  serving.union.readdir(handle, request.u64At(ReadIn.offset), entries.plain);
   return entries.length;
 };
 
 export const readdirplus: Operation = (serving) => {
   const { request, entries } = serving;
   const handle = serving.dir(request.u64At(ReadIn.fh));
-  entries.begin(request.u32At(ReadIn.size));
+  entries.begin(request.u32At(ReadIn.size), handle.node);
   serving.union.readdirplus(handle, request.u64At(ReadIn.offset), serving.stat, entries.plus);
   return entries.length;
 };

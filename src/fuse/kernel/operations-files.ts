@@ -31,8 +31,9 @@ export const create: Operation = (serving) => {
   const mode = request.u32At(CreateIn.mode);
   const kill = (request.u32At(CreateIn.openFlags) & OPEN_KILL_SUIDGID) !== 0;
   union.caller.umask = request.u32At(CreateIn.umask);
-  const handle = union.create(serving.node(), name, flags, mode, serving.stat, kill);
-  serving.entry(handle.node);
+  const parent = serving.node();
+  const handle = union.create(parent, name, flags, mode, serving.stat, kill);
+  serving.entry(handle.node, parent);
   return serving.opened(ENTRY_OUT_SIZE, handle);
 };
 
@@ -43,8 +44,9 @@ export const tmpfile: Operation = (serving) => {
   const flags = request.u32At(CreateIn.flags);
   const mode = request.u32At(CreateIn.mode);
   union.caller.umask = request.u32At(CreateIn.umask);
-  const handle = union.tmpfile(serving.node(), flags, mode, serving.stat);
-  serving.entry(handle.node);
+  const parent = serving.node();
+  const handle = union.tmpfile(parent, flags, mode, serving.stat);
+  serving.entry(handle.node, parent);
   return serving.opened(ENTRY_OUT_SIZE, handle);
 };
 

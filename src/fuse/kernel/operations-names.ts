@@ -12,14 +12,14 @@ export const lookup: Operation = (serving) => {
   if (name === '.') {
     // EXPORT_SUPPORT: a file handle of open_by_handle_at(2) is brought back to a node.
     union.getattr(parent, null, serving.stat);
-    return serving.entry(parent);
+    return serving.entry(parent, parent);
   }
   // Nor is a file handle's parent known without its name: NFS then asks its client to look it up again.
   if (name === '..') return -E.ESTALE;
 
   const node = union.lookup(parent, name, serving.stat);
-  if (node !== null) return serving.entry(node);
-  const seconds = union.cacheSeconds();
+  if (node !== null) return serving.entry(node, parent);
+  const seconds = union.cacheSeconds(parent);
   return seconds > 0 ? serving.reply.noEntry(0, seconds) : -E.ENOENT;
 };
 
@@ -48,7 +48,8 @@ export const symlink: Operation = (serving) => {
   const { request } = serving;
   const name = request.name(0);
   const target = request.nextName();
-  return serving.entry(serving.union.symlink(serving.node(), name, target, serving.stat));
+  const parent = serving.node();
+  return serving.entry(serving.union.symlink(parent, name, target, serving.stat), parent);
 };
 
 export const mknod: Operation = (serving) => {
@@ -56,23 +57,18 @@ export const mknod: Operation = (serving) => {
   const name = request.name(MknodIn.SIZE);
   const rdev = request.u32At(MknodIn.rdev);
   union.caller.umask = request.u32At(MknodIn.umask);
-  return serving.entry(
-    union.mknod(
-      serving.node(),
-      name,
-      request.u32At(MknodIn.mode),
-      decodeMajor(rdev),
-      decodeMinor(rdev),
-      serving.stat,
-    ),
-  );
+  const parent = serving.node();
+  const mode = request.u32At(MknodIn.mode);
+  const node = union.mknod(parent, name, mode, decodeMajor(rdev), decodeMinor(rdev), serving.stat);
+  return serving.entry(node, parent);
 };
 
 export const mkdir: Operation = (serving) => {
   const { request, union } = serving;
   const name = request.name(MkdirIn.SIZE);
   union.caller.umask = request.u32At(MkdirIn.umask);
-  return serving.entry(union.mkdir(serving.node(), name, request.u32At(MkdirIn.mode), serving.stat));
+  const parent = serving.node();
+  return serving.entry(union.mkdir(parent, name, request.u32At(MkdirIn.mode), serving.stat), parent);
 };
 
 export const unlink: Operation = (serving) => {
@@ -104,5 +100,6 @@ export const link: Operation = (serving) => {
   const { request } = serving;
   const newName = request.name(LinkIn.SIZE);
   const node = serving.nodeOf(request.u64At(LinkIn.oldnodeid));
-  return serving.entry(serving.union.link(node, serving.node(), newName, serving.stat));
+  const parent = serving.node();
+  return serving.entry(serving.union.link(node, parent, newName, serving.stat), parent);
 };

@@ -100,10 +100,10 @@ export class Serving {
     this.told[this.toldCount++] = node;
   }
 
-  /** Replies with a node, whose attributes lie in `stat`. */
-  entry(node: UnionNode): number {
+  /** Replies with a node found in `parent`, whose attributes lie in `stat`. */
+  entry(node: UnionNode, parent: UnionNode): number {
     this.tell(node);
-    return this.reply.entry(0, node, this.stat, this.union.cacheSeconds());
+    return this.reply.entry(0, node, this.stat, this.union.cacheSeconds(parent));
   }
 
   /** Replies with an open file, at the byte `offset` of the body. Returns where the body ends. */

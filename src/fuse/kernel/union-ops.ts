@@ -57,7 +57,8 @@ export interface UnionOps {
   readonly caller: { uid: number; gid: number; pid: number; umask: number };
   readonly nodes: { get(id: number): UnionNode | undefined; forget(node: UnionNode, count: number): void };
   wantEvents: boolean;
-  cacheSeconds(): number;
+  /** How long the kernel may cache names in `directory`, or, without one, attributes. */
+  cacheSeconds(directory?: UnionNode): number;
   fileHandle(id: number): UnionFileHandle | undefined;
   dirHandle(id: number): UnionDirHandle | undefined;
   branches(): { id: number; path: string; text: string }[];
