@@ -7,7 +7,6 @@ export const knownDifferences: Readonly<Partial<Record<string, string>>> = {
     'remount-append', 'remount-append-eq', 'remount-prepend', 'remount-add0', 'remount-add1', 'remount-add2-rw', 'remount-ins1',
     'remount-prepend-rw', 'remount-del', 'remount-del-busy', 'remount-mod',
   ]),
-  ...because('nodirperm1 has no effect: the mode of the highest directory decides', ['dirperm1-off']),
   ...because('AUFS loses the new name of a lower file that is linked with noplink', ['hardlink-noplink']),
 
   // Which errno comes first. The kernel checks the kind of file before it asks a FUSE file system.
