@@ -4,8 +4,9 @@ const text = `tsaufs: AUFS for today's Linux, in user space
 
 Usage:
   tsaufs mount [-f] [-v] -o OPTIONS [SOURCE] MOUNTPOINT
+  tsaufs remount [-v] -o OPTIONS MOUNTPOINT
   tsaufs umount [-l] MOUNTPOINT…
-  tsaufs list [--json]
+  tsaufs list [-v] [--json]
   tsaufs COMMAND --help
   tsaufs --version
 
@@ -16,6 +17,7 @@ In the manner of mount(8), which needs no command:
 Examples:
   tsaufs mount -o br=./image1:./image2 ./container
       image1 is written to, image2 only read; container shows both
+  tsaufs remount -o append=./image3 ./container
   tsaufs list
   tsaufs umount ./container
 `;
@@ -24,6 +26,7 @@ Examples:
 export async function helpCommand(args: string[]): Promise<number> {
   const [name] = args;
   if (name === 'mount') return (await import('./mount.js')).mountCommand(['--help']);
+  if (name === 'remount') return (await import('./remount.js')).remountCommand(['--help']);
   if (name === 'umount' || name === 'unmount') return (await import('./umount.js')).umountCommand(['--help']);
   if (name === 'list') return (await import('./list.js')).listCommand(['--help']);
   process.stdout.write(text);

@@ -1,37 +1,59 @@
-import { listMounts, type ListedMount } from '../daemon/list.js';
+import { askNumbers, listMounts, type ListedMount, type MountNumbers } from '../daemon/list.js';
 import { parserFor } from './parser.js';
 
 const examples = `
 Examples:
   tsaufs list
+  tsaufs list -v
+      with the options in force, and how much each mount holds
   tsaufs list --json | jq -r '.[].log'
 `;
 
 function parser() {
   return parserFor('list', 'Show the mounted unions: yours and those of root.')
-    .usage('[--json]')
+    .usage('[-v] [--json]')
+    .option('-v, --verbose', 'with options, and numbers of inodes and descriptors')
     .option('--json', 'as one JSON array, with everything there is to know')
     .allowExcessArguments(false)
     .addHelpText('after', examples);
 }
 
+type Shown = ListedMount & { numbers?: MountNumbers };
+
 /** `tsaufs list`. */
-export function listCommand(args: string[]): Promise<number> {
-  const flags = parser().parse(args, { from: 'user' }).opts<{ json?: true }>();
-  const mounts = listMounts();
-  process.stdout.write(flags.json ? `${JSON.stringify(mounts, null, 2)}\n` : table(mounts));
-  return Promise.resolve(0);
+export async function listCommand(args: string[]): Promise<number> {
+  const flags = parser().parse(args, { from: 'user' }).opts<{ json?: true; verbose?: true }>();
+  const mounts: Shown[] = flags.verbose ? await Promise.all(listMounts().map(withNumbers)) : listMounts();
+  process.stdout.write(flags.json ? `${JSON.stringify(mounts, null, 2)}\n` : table(mounts, flags.verbose ?? false));
+  return 0;
+}
+
+async function withNumbers(mount: ListedMount): Promise<Shown> {
+  const numbers = await askNumbers(mount);
+  return numbers === undefined ? mount : { ...mount, numbers };
 }
 
 /** A line for each mount, and below it, indented, its branches and log. */
-function table(mounts: ListedMount[]): string {
+function table(mounts: Shown[], verbose: boolean): string {
   if (mounts.length === 0) return 'no tsaufs mounts\n';
   const heads = mounts.map((mount) => [mount.mountpoint, mount.status, `pid ${mount.pid}`, mount.id]);
   const widths = [0, 1, 2].map((column) => Math.max(...heads.map((head) => head[column].length)));
   return mounts.map((mount, row) => [
     heads[row].map((text, column) => text.padEnd(widths[column] ?? 0)).join('  '),
     ...mount.branches.map((branch) => `    ${String(branch.id).padEnd(5)} ${branch.text}`),
+    ...(verbose ? details(mount) : []),
     ...(mount.log === null ? [] : [`    log   ${mount.log}`]),
     ...(mount.failure === undefined ? [] : [`    ended by a failure: ${mount.failure}`]),
   ].join('\n') + '\n').join('');
+}
+
+function details({ options, numbers }: Shown): string[] {
+  const shown = options.replace(/,?br=[^]*$/, '');
+  if (numbers === undefined) return [`    opts  ${shown}`];
+  const { inodes, openFiles, openDirectories, descriptors, requests } = numbers;
+  return [
+    `    opts  ${shown}`,
+    `    holds ${inodes} inodes, ${openFiles} open files, ${openDirectories} open directories, ` +
+      `${descriptors} descriptors; ${requests} requests served`,
+  ];
 }

@@ -6,6 +6,7 @@ type Command = (args: string[]) => Promise<number>;
 
 const commands: Record<string, () => Promise<Command>> = {
   mount: async () => (await import('./mount.js')).mountCommand,
+  remount: async () => (await import('./remount.js')).remountCommand,
   umount: async () => (await import('./umount.js')).umountCommand,
   unmount: async () => (await import('./umount.js')).umountCommand,
   list: async () => (await import('./list.js')).listCommand,

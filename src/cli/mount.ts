@@ -1,6 +1,7 @@
 import type { BackgroundRequest } from '../daemon/background.js';
 import type { AdapterName } from '../daemon/adapters.js';
 import { parseMountOptions, type ParsedMount } from '../options/mount.js';
+import { isRemount } from '../options/remount.js';
 import { collect, parserFor } from './parser.js';
 import { UsageError } from './status.js';
 
@@ -44,7 +45,9 @@ export async function mountCommand(args: string[]): Promise<number> {
   const command = parser().parse(args, { from: 'user' });
   const flags = command.opts<MountFlags>();
   const { source, mountpoint } = places(command.args);
-  const options = parseMountOptions(optionTexts(args, flags), process.cwd());
+  const texts = optionTexts(args, flags);
+  if (isRemount(texts)) return (await import('./remount.js')).remountUnion(texts, mountpoint, flags.verbose ?? false);
+  const options = parseMountOptions(texts, process.cwd());
   if (flags.verbose) options.union.verbose = true;
   const request: Omit<BackgroundRequest, 'state'> = {
     source: options.mount.source ?? source,

@@ -95,7 +95,9 @@ export async function callControl(directory: string, request: ControlRequest): P
   const socket = net.connect(controlPath(directory));
   try {
     return await new Promise((resolve, reject) => {
-      socket.on('error', (error) => reject(new MountError(`the mount does not answer: ${error.message}`)));
+      socket.on('error', (error: NodeJS.ErrnoException) => reject(new MountError(error.code === 'EACCES'
+        ? 'permission denied: only root and the user who mounted it can do this'
+        : `the mount does not answer: ${error.message}`)));
       socket.on('close', () => reject(new MountError('the mount ended without an answer')));
       onLines(socket, (line) => {
         const answer = JSON.parse(line) as { ok?: unknown; error?: string };

@@ -11,7 +11,7 @@ import { unmountOnSignals } from './signals.js';
  */
 export async function mountInForeground(request: Omit<BackgroundRequest, 'state'>): Promise<string | undefined> {
   const { union, mount } = request.options;
-  const log = stderrLog(union.verbose);
+  const { log, setVerbose } = stderrLog(union.verbose);
   const running = await runMount({
     mountpoint: request.mountpoint,
     source: request.source,
@@ -19,6 +19,7 @@ export async function mountInForeground(request: Omit<BackgroundRequest, 'state'
     flags: mount,
     adapter: await loadAdapter(request.adapter),
     log,
+    setVerbose,
     state: undefined,
     onEvent: () => undefined,
   });

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { callControl } from './control.js';
 import { forgetOldMounts } from './running.js';
 import { mountAt, mountType, readMountTable } from './mount-table.js';
 import { findStates, type BranchText, type FoundState, type MountState } from './state.js';
@@ -25,6 +27,29 @@ export function listMounts(): ListedMount[] {
     directory: found.directory,
     branches: found.branches,
   }));
+}
+
+/** How much a mount holds now. */
+export interface MountNumbers {
+  /** Inodes that the kernel or an open file keeps known. */
+  inodes: number;
+  openFiles: number;
+  openDirectories: number;
+  /** Descriptors of the process, which may have other mounts too. */
+  descriptors: number;
+  /** Served since the mount. */
+  requests: number;
+}
+
+/** Undefined where the mount does not answer, or not to this user. */
+export async function askNumbers(mount: ListedMount): Promise<MountNumbers | undefined> {
+  if (mount.status !== 'running' && mount.status !== 'detached') return undefined;
+  try {
+    const held = await callControl(mount.directory, { command: 'stats' }) as Omit<MountNumbers, 'descriptors'>;
+    return { ...held, descriptors: readdirSync(`/proc/${mount.pid}/fd`).length };
+  } catch {
+    return undefined;
+  }
 }
 
 function statusOf(found: FoundState, mounted: boolean): MountStatus {

@@ -5,22 +5,37 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Takes one line of the log. */
 export type Log = (level: LogLevel, message: string, fields?: object) => void;
 
+/** A log that can be made to tell more, or less. */
+export interface OpenLog {
+  log: Log;
+  setVerbose(on: boolean): void;
+}
+
 /** A log in JSON lines, appended to a file. Written at once: the last line before a crash is the one needed. */
-export function fileLog(file: string, verbose: boolean): Log {
+export function fileLog(file: string, verbose: boolean): OpenLog {
   return pinoLog(pino(options(verbose), pino.destination({ dest: file, append: true, sync: true })));
 }
 
 /** A log for a person who watches a mount in the foreground: `tsaufs: message key=value`. */
-export function stderrLog(verbose: boolean): Log {
+export function stderrLog(verbose: boolean): OpenLog {
   return pinoLog(pino(options(verbose), { write: (line) => process.stderr.write(plainLine(line)) }));
 }
 
 function options(verbose: boolean): object {
-  return { level: verbose ? 'debug' : 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  return { level: levelFor(verbose), base: null, timestamp: pino.stdTimeFunctions.isoTime };
 }
 
-function pinoLog(logger: Logger): Log {
-  return (level, message, fields) => logger[level](fields ?? {}, message);
+function pinoLog(logger: Logger): OpenLog {
+  return {
+    log: (level, message, fields) => logger[level](fields ?? {}, message),
+    setVerbose: (on) => {
+      logger.level = levelFor(on);
+    },
+  };
+}
+
+function levelFor(verbose: boolean): LogLevel {
+  return verbose ? 'debug' : 'info';
 }
 
 function plainLine(line: string): string {

@@ -11,7 +11,7 @@ import { runMount, type RunningMount } from './running.js';
 import { unmountOnSignals } from './signals.js';
 
 const [request] = await once(process, 'message') as [BackgroundRequest];
-const log = fileLog(request.state.log, request.options.union.verbose);
+const { log, setVerbose } = fileLog(request.state.log, request.options.union.verbose);
 
 process.on('uncaughtException', (error) => {
   log('error', 'internal error', { error: error.stack ?? errorLine(error) });
@@ -38,6 +38,7 @@ async function mountOrReply(log: Log): Promise<RunningMount | undefined> {
       flags: mount,
       adapter: await loadAdapter(request.adapter),
       log,
+      setVerbose,
       state: request.state,
       onEvent: () => undefined,
     });

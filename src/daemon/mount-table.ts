@@ -7,6 +7,8 @@ export interface MountEntry {
   source: string;
   /** `major:minor` */
   device: string;
+  /** Flags of this mount and of the file system, such as `ro`, `nosuid`, `relatime`. */
+  flags: string[];
 }
 
 /** The type that a tsaufs mount shows: FUSE, with tsaufs as its subtype. */
@@ -30,6 +32,7 @@ function parseLine(line: string): MountEntry {
     mountpoint: unescape(fields[4]),
     type: fields[rest + 1],
     source: unescape(fields[rest + 2]),
+    flags: [...fields[5].split(','), ...(fields[rest + 3] ?? '').split(',')],
   };
 }
 

@@ -1,23 +1,20 @@
 import { EventEmitter } from 'node:events';
-import { branchMode, parseBranch, type WrittenBranch } from '../options/branch.js';
-import { OptionError } from '../options/error.js';
 import { foldMount } from '../options/mount.js';
 import { parseOptions } from '../options/parse.js';
-import { defaultMountFlags, type MountFlags, type Setting } from '../options/settings.js';
+import { foldRemount } from '../options/remount.js';
+import type { Setting } from '../options/settings.js';
 import type { UnionEvent } from '../union/events.js';
-import { defaultUnionOptions, type BranchSpec, type UnionOptions } from '../union/options.js';
 import { loadAdapter, type AdapterName } from './adapters.js';
 import { MountError } from './error.js';
+import {
+  changeSettings, optionSettings, writtenBranch, type BranchInput, type OptionInput, type RemountChange,
+} from './input.js';
 import type { Log } from './log.js';
 import { runMount, type MountRequest, type RunningMount } from './running.js';
 import type { BranchText } from './state.js';
 
-/** A branch as the library takes it: what is left out has its default, also the permission. */
-export type BranchInput = Pick<BranchSpec, 'path'> & Partial<Omit<BranchSpec, 'path'>>;
-
 /** Options of {@link mount}: those of the command line, typed. What is left out has AUFS's default. */
-export interface MountOptions
-  extends Partial<Omit<UnionOptions, 'branches'>>, Partial<Omit<MountFlags, 'readonly' | 'source'>> {
+export interface MountOptions extends OptionInput {
   /** A directory; relative to the working directory. */
   mountpoint: string;
   /** From the top down, as objects or as aufs(5) writes them: `'./upper=rw'`, `'/lower=ro+wh'`. */
@@ -38,11 +35,13 @@ export type MountEvents =
 /** A mounted union, served by a thread of this process. */
 export class Mount extends EventEmitter<MountEvents> {
   readonly #running: RunningMount;
+  readonly #log: Log;
 
   /** @internal use {@link mount} */
-  constructor(running: RunningMount) {
+  constructor(running: RunningMount, log: Log = () => undefined) {
     super();
     this.#running = running;
+    this.#log = log;
     // Events cost the union time: it makes them only while somebody listens.
     // In this order: a listener for new listeners must not meet the other one.
     this.on('removeListener' as 'event', () => running.session.setEvents(this.#hasListeners()));
@@ -56,7 +55,7 @@ export class Mount extends EventEmitter<MountEvents> {
 
   /** From the top down; `text` is `/path=ro+wh`. */
   get branches(): readonly BranchText[] {
-    return this.#running.session.branches;
+    return this.#running.inForce.branches;
   }
 
   /** Resolves when nothing of the mount is left, whoever unmounted it; rejects if the file system failed. */
@@ -64,6 +63,22 @@ export class Mount extends EventEmitter<MountEvents> {
     return this.#running.ended.then((failure) => {
       if (failure !== undefined) throw new MountError(failure);
     });
+  }
+
+  /**
+   * Changes the mounted union, from left to right; the kernel's caches follow before it resolves. As in AUFS the first
+   * change that fails ends it, and those before it stay.
+   * @throws OptionError with nothing changed; MountError or an Error of the union, such as a branch in use (EBUSY)
+   */
+  async remount(changes: RemountChange | readonly RemountChange[]): Promise<void> {
+    const { inForce } = this.#running;
+    const warnings: string[] = [];
+    const warn = (message: string): unknown => warnings.push(message);
+    const settings = (isList(changes) ? changes : [changes]).flatMap((change) => changeSettings(change, warn));
+    const union = { readonly: inForce.union.readonly, branches: inForce.union.branches.map((branch) => branch.path) };
+    const parsed = foldRemount(settings, union, warnings, process.cwd());
+    const report = await this.#running.remount(parsed.steps);
+    for (const warning of [...parsed.warnings, ...report.notes]) this.#log('warn', warning);
   }
 
   /**
@@ -107,40 +122,23 @@ export async function mount(options: MountOptions): Promise<Mount> {
     state: undefined,
     onEvent: (event) => listeners.mount?.deliver(event),
   };
-  return listeners.mount = new Mount(await runMount(request));
+  return listeners.mount = new Mount(await runMount(request), log);
 }
 
 function parse(options: MountOptions): ReturnType<typeof foldMount> {
   const warnings: string[] = [];
   const warn = (message: string): unknown => warnings.push(message);
+  const { mountpoint: _mountpoint, source: _source, adapter: _adapter, log: _log, branches, options: text, ...typed } = options;
   const settings: Setting[] = [
-    { kind: 'branches', branches: options.branches.map((branch) => writtenBranch(branch, warn)) },
-    ...parseOptions(options.options === undefined ? [] : [options.options], warn),
-    ...typedSettings(options),
+    { kind: 'branches', branches: branches.map((branch) => writtenBranch(branch, warn)) },
+    ...parseOptions(text === undefined ? [] : [text], warn),
+    ...optionSettings(typed),
   ];
   return foldMount(settings, warnings, process.cwd());
 }
 
-function writtenBranch(branch: string | BranchInput, warn: (message: string) => unknown): WrittenBranch {
-  if (typeof branch === 'string') return parseBranch(branch, warn);
-  const { path, ...mode } = branch;
-  if (Object.keys(mode).length === 0) return { path, mode: undefined };
-  if (mode.perm === undefined) throw new OptionError(`branch ${path}: attributes need a perm: rw, ro or rr`);
-  return { path, mode: { ...branchMode(mode.perm), ...mode } };
-}
-
-function typedSettings(options: MountOptions): Setting[] {
-  const own = new Set(['mountpoint', 'branches', 'options', 'source', 'adapter', 'log']);
-  const flagNames = new Set(Object.keys(defaultMountFlags()));
-  const unionNames = new Set(Object.keys(defaultUnionOptions()));
-  const settings: Setting[] = [];
-  for (const [name, value] of Object.entries(options)) {
-    if (own.has(name) || value === undefined) continue;
-    if (flagNames.has(name)) settings.push({ kind: 'mount', set: { [name]: value as never } });
-    else if (unionNames.has(name)) settings.push({ kind: 'union', set: { [name]: value as never } });
-    else throw new OptionError(`unknown option "${name}" of mount()`);
-  }
-  return settings;
+function isList(changes: RemountChange | readonly RemountChange[]): changes is readonly RemountChange[] {
+  return Array.isArray(changes);
 }
 
 /** Each kind goes to its own listeners by its name, which the compiler cannot follow through emit(). */

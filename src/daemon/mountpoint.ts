@@ -67,7 +67,7 @@ function reason(error: unknown): string {
 }
 
 /** Inside a branch the union would find itself, without end. On a branch is fine: its descriptor is open before. */
-function checkOutside(mountpoint: string, branches: readonly BranchSpec[]): void {
+export function checkOutside(mountpoint: string, branches: readonly Pick<BranchSpec, 'path'>[]): void {
   for (const branch of branches) {
     if (mountpoint.startsWith(branch.path === '/' ? '/' : `${branch.path}/`)) {
       throw new MountError(`mount point ${mountpoint} is inside the branch ${branch.path}; choose one outside`);

@@ -1,19 +1,20 @@
 import type { Adapter, Session } from '../fuse/adapter.js';
-import { formatBranches, formatOptions } from '../options/format.js';
+import type { RemountStep } from '../options/remount.js';
 import type { MountFlags } from '../options/settings.js';
 import type { UnionEvent } from '../union/events.js';
 import type { UnionOptions } from '../union/options.js';
 import { listenControl, type ControlRequest, type ControlServer } from './control.js';
 import { errorLine, MountError } from './error.js';
+import { firstInForce, optionText, writeInForce, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { checkMountpoint, resolveMountpoint } from './mountpoint.js';
 import { thisProcess } from './process.js';
+import { remount, type RemountReport, type RemountTarget } from './remount.js';
 import {
-  createStateDirectory, findStates, publishState, removeState, writeBranches, writeState, writeXinoPath,
-  type MountState,
+  createStateDirectory, findState, findStates, publishState, removeState, writeState, type MountState,
 } from './state.js';
+import { decodeSteps } from './steps.js';
 import { mountAt, mountType } from './mount-table.js';
-import { defaultXinoPath } from './xino-path.js';
 
 /** A mount to be made by this process. */
 export interface MountRequest {
@@ -23,6 +24,8 @@ export interface MountRequest {
   flags: MountFlags;
   adapter: Adapter;
   log: Log;
+  /** Makes the log tell more, or less. */
+  setVerbose?(on: boolean): void;
   /** Already made, with the log in it, where a background process does the mount. */
   state: { directory: string; log: string } | undefined;
   onEvent(event: UnionEvent): void;
@@ -32,6 +35,13 @@ export interface RunningMount {
   readonly mountpoint: string;
   readonly directory: string;
   readonly session: Session;
+  /** What holds now, also after remounts. */
+  readonly inForce: Readonly<InForce>;
+  /**
+   * Carries out the steps of a remount, after those that were asked for before.
+   * @throws MountError: one line
+   */
+  remount(steps: readonly RemountStep[]): Promise<RemountReport>;
   /** Resolves once nothing of the mount is left, with the reason if it ended by a failure. */
   readonly ended: Promise<string | undefined>;
 }
@@ -48,10 +58,16 @@ export async function runMount(request: MountRequest): Promise<RunningMount> {
   let session: Session | undefined;
   try {
     session = await start(request, mountpoint);
-    const control = await publish(request, mountpoint, directory, session);
+    const mount = makeTarget(request, mountpoint, directory, session);
+    const inTurn = oneByOne((steps: readonly RemountStep[]) => remount(mount, steps));
+    const control = await listenControl(directory, (command) => answer(command, mount, inTurn));
+    writeInForce(directory, mount.inForce);
+    publishState(directory, describe(request, mount, directory));
     const ended = follow(session, control, directory, request.log);
-    request.log('info', 'mounted', { mountpoint, options: optionText(request), branches: session.branches.map((b) => b.text) });
-    return { mountpoint, directory, session, ended };
+    request.log('info', 'mounted', {
+      mountpoint, options: optionText(mount.inForce), branches: session.branches.map((branch) => branch.text),
+    });
+    return { mountpoint, directory, session, inForce: mount.inForce, remount: inTurn, ended };
   } catch (error) {
     await session?.unmount({ lazy: true }).catch(() => undefined);
     removeState(directory);
@@ -75,24 +91,38 @@ function start(request: MountRequest, mountpoint: string): Promise<Session> {
   });
 }
 
-async function publish(
-  request: MountRequest, mountpoint: string, directory: string, session: Session,
-): Promise<ControlServer> {
-  const control = await listenControl(directory, (command) => answer(command, session));
-  writeBranches(directory, session.branches);
-  const { xino, branches } = request.union;
-  writeXinoPath(directory, xino === undefined ? defaultXinoPath(branches) : xino);
-  publishState(directory, describe(request, mountpoint, directory));
-  return control;
+function makeTarget(request: MountRequest, mountpoint: string, directory: string, session: Session): RemountTarget {
+  const { union, flags, log } = request;
+  const inForce = firstInForce(union, flags, session.branches);
+  return {
+    mountpoint, session, inForce, log,
+    setVerbose: (on) => request.setVerbose?.(on),
+    changed: () => {
+      writeInForce(directory, inForce);
+      const found = findState(directory);
+      if (found) writeState(directory, { ...found.state, options: optionText(inForce) });
+      log('info', 'remounted', { mountpoint, options: optionText(inForce) });
+    },
+  };
 }
 
-function describe(request: MountRequest, mountpoint: string, directory: string): MountState {
+/** Makes calls wait for those before. */
+function oneByOne<Argument, Result>(call: (argument: Argument) => Promise<Result>): (argument: Argument) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (argument) => {
+    const result = last.then(() => call(argument));
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+function describe(request: MountRequest, mount: RemountTarget, directory: string): MountState {
   return {
     id: directory.slice(-'si_0123456789abcdef'.length),
     ...thisProcess(),
-    mountpoint,
+    mountpoint: mount.mountpoint,
     source: request.source,
-    options: optionText(request),
+    options: optionText(mount.inForce),
     adapter: request.adapter.name,
     log: request.state?.log ?? null,
     background: request.state !== undefined,
@@ -100,17 +130,24 @@ function describe(request: MountRequest, mountpoint: string, directory: string):
   };
 }
 
-function optionText(request: MountRequest): string {
-  return `${formatOptions(request.union, request.flags)},${formatBranches(request.union)}`;
-}
-
-async function answer(request: ControlRequest, session: Session): Promise<unknown> {
+async function answer(
+  request: ControlRequest, mount: RemountTarget, inTurn: RunningMount['remount'],
+): Promise<unknown> {
+  const { session, inForce } = mount;
   switch (request.command) {
-    case 'status': return { pid: process.pid, branches: session.branches };
-    case 'branches': return session.branches;
+    case 'status': return { pid: process.pid, branches: inForce.branches };
+    case 'branches': return inForce.branches;
+    case 'stats': return stats(session);
+    case 'remount': return inTurn(decodeSteps(request['steps']));
     case 'unmount': return session.unmount({ lazy: request['lazy'] === true });
     default: throw new MountError(`unknown command "${request.command}"`);
   }
+}
+
+/** Numbers for people: of the loop that serves, and of what the union holds. */
+async function stats(session: Session): Promise<object> {
+  const [served, held] = await Promise.all([session.call({ name: 'stats' }), session.call({ name: 'counts' })]);
+  return { ...served as object, ...held as object };
 }
 
 /** After a failure the state stays, with the reason and the log, until `tsaufs umount` or the next mount there. */
@@ -132,7 +169,7 @@ async function follow(
 }
 
 function recordFailure(directory: string, failure: string): void {
-  const found = findStates([directory.slice(0, directory.lastIndexOf('/'))]).find((each) => each.directory === directory);
+  const found = findState(directory);
   if (found) writeState(directory, { ...found.state, failure });
 }
 

@@ -76,19 +76,22 @@ function isOwnDirectory(name: string, uid: number): boolean {
   }
 }
 
+/** Those that read meanwhile see each file whole, the old or the new, and no gap. */
 export function writeBranches(directory: string, branches: readonly BranchText[]): void {
-  for (const name of readdirSync(directory)) {
-    if (/^br(id)?\d+$/.test(name)) rmSync(path.join(directory, name));
+  const before = readBranches(directory);
+  for (const [index, { id, text }] of branches.entries()) {
+    if (before[index]?.text !== text) replaceFile(path.join(directory, `br${index}`), `${text}\n`);
+    if (before[index]?.id !== id) replaceFile(path.join(directory, `brid${index}`), `${id}\n`);
   }
-  for (const [index, branch] of branches.entries()) {
-    writeFileSync(path.join(directory, `br${index}`), `${branch.text}\n`);
-    writeFileSync(path.join(directory, `brid${index}`), `${branch.id}\n`);
+  for (let index = before.length - 1; index >= branches.length; index--) {
+    rmSync(path.join(directory, `br${index}`));
+    rmSync(path.join(directory, `brid${index}`));
   }
 }
 
 /** Shows where the external inode numbers are kept; an empty path for `noxino`. */
 export function writeXinoPath(directory: string, xino: string | null): void {
-  writeFileSync(path.join(directory, 'xi_path'), xino === null ? '' : `${xino}\n`);
+  replaceFile(path.join(directory, 'xi_path'), xino === null ? '' : `${xino}\n`);
 }
 
 /** Last of all: from now on the mount is listed, root's to everybody. */
@@ -98,8 +101,11 @@ export function publishState(directory: string, state: MountState): void {
 }
 
 export function writeState(directory: string, state: MountState): void {
-  const file = path.join(directory, 'mount');
-  writeFileSync(`${file}.new`, `${JSON.stringify(state)}\n`);
+  replaceFile(path.join(directory, 'mount'), `${JSON.stringify(state)}\n`);
+}
+
+function replaceFile(file: string, content: string): void {
+  writeFileSync(`${file}.new`, content);
   renameSync(`${file}.new`, file);
 }
 
@@ -111,30 +117,37 @@ export function removeState(directory: string): void {
 export function findStates(roots = [...new Set([...stateRoots(), '/run/tsaufs'])]): FoundState[] {
   return roots
     .flatMap((root) => list(root).filter((name) => idPattern.test(name)).map((name) => path.join(root, name)))
-    .map(readState)
+    .map(findState)
     .filter((found) => found !== undefined)
     .sort((a, b) => a.state.started.localeCompare(b.state.started));
 }
 
-function readState(directory: string): FoundState | undefined {
+/** The state in one directory; undefined where there is none yet, or none any more. */
+export function findState(directory: string): FoundState | undefined {
   try {
     const state = JSON.parse(readFileSync(path.join(directory, 'mount'), 'utf8')) as MountState;
     return { directory, state, alive: isAlive(state), branches: readBranches(directory) };
   } catch {
-    // Being made or removed at this moment.
     return undefined;
   }
 }
 
 function readBranches(directory: string): BranchText[] {
-  return list(directory)
-    .filter((name) => /^br\d+$/.test(name))
-    .map((name) => Number(name.slice(2)))
-    .sort((a, b) => a - b)
-    .map((index) => ({
-      id: Number(readFileSync(path.join(directory, `brid${index}`), 'utf8')),
-      text: readFileSync(path.join(directory, `br${index}`), 'utf8').replace(/\n$/, ''),
-    }));
+  const branches: BranchText[] = [];
+  for (;;) {
+    const text = readLine(path.join(directory, `br${branches.length}`));
+    const id = readLine(path.join(directory, `brid${branches.length}`));
+    if (text === undefined || id === undefined) return branches;
+    branches.push({ id: Number(id), text });
+  }
+}
+
+function readLine(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').replace(/\n$/, '');
+  } catch {
+    return undefined;
+  }
 }
 
 function list(directory: string): string[] {

@@ -1,55 +1,88 @@
 import type { UnionOptions } from '../union/options.js';
 import { OptionError } from './error.js';
 import { parseOptions } from './parse.js';
-import { resolveChange, resolvePath, type ResolvedChange } from './resolve.js';
+import { resolveBranch, resolveChange, resolvePath, type ResolvedChange } from './resolve.js';
 import type { MountFlags, Setting } from './settings.js';
+import type { WrittenBranch } from './branch.js';
+import { tokenise } from './tokens.js';
 
-/** One step of a remount, to be carried out in order. */
+/** One step of a remount, to be carried out in order. `readonly` of a mount step goes for the union too. */
 export type RemountStep =
   | { kind: 'change'; change: ResolvedChange }
   | { kind: 'union'; set: Partial<UnionOptions> }
   | { kind: 'mount'; set: Partial<MountFlags> }
   | Extract<Setting, { kind: 'action' }>;
 
+/** What the meaning of remount options depends on. */
+export interface Remounted {
+  /** Whether the union is read-only now: it decides the default permission of a branch put on top. */
+  readonly: boolean;
+  /** The paths of its branches, from the top down. */
+  branches: readonly string[];
+}
+
 export interface ParsedRemount {
   steps: RemountStep[];
   warnings: string[];
 }
 
+/** Whether the texts of `-o` ask for a remount, as mount(8) gives it to its helpers: `remount,append:/x`. */
+export function isRemount(texts: readonly string[]): boolean {
+  return texts.flatMap(tokenise).some((token) => token.text === 'remount');
+}
+
 /**
  * The options of a remount, which AUFS interprets in the given order, from left to right.
- * @param readonly whether the union is read-only now: it decides the default permission of a branch put on top
  * @throws OptionError
  */
-export function parseRemountOptions(texts: readonly string[], readonly: boolean, cwd: string): ParsedRemount {
+export function parseRemountOptions(texts: readonly string[], union: Remounted, cwd: string): ParsedRemount {
   const warnings: string[] = [];
+  return foldRemount(parseOptions(texts, (message) => warnings.push(message)), union, warnings, cwd);
+}
+
+/**
+ * The same of settings that are parsed already.
+ * @throws OptionError
+ */
+export function foldRemount(
+  settings: readonly Setting[], union: Remounted, warnings: string[], cwd: string,
+): ParsedRemount {
   const steps: RemountStep[] = [];
-  let readonlyNow = readonly;
-  for (const setting of parseOptions(texts, (message) => warnings.push(message))) {
-    if (setting.kind === 'mount' && setting.set.readonly !== undefined) readonlyNow = setting.set.readonly;
-    steps.push(...toSteps(setting, readonlyNow, cwd, warnings));
+  let { readonly } = union;
+  for (const setting of settings) {
+    if (setting.kind === 'mount' && setting.set.readonly !== undefined) readonly = setting.set.readonly;
+    steps.push(...toSteps(setting, { ...union, readonly }, cwd, warnings));
   }
   return { steps, warnings: [...new Set(warnings)] };
 }
 
-function toSteps(setting: Setting, readonly: boolean, cwd: string, warnings: string[]): RemountStep[] {
+function toSteps(setting: Setting, union: Remounted, cwd: string, warnings: string[]): RemountStep[] {
   switch (setting.kind) {
     case 'remount': return [];
-    case 'branches': throw new OptionError('br= is for a new mount; change branches with add:, append:, prepend:, del: and mod:');
-    case 'change': return [{ kind: 'change', change: resolveChange(setting.change, readonly, cwd) }];
+    case 'branches':
+      checkPresent(setting.branches, union, cwd);
+      return [];
+    case 'change': return [{ kind: 'change', change: resolveChange(setting.change, union.readonly, cwd) }];
     case 'note':
       warnings.push(setting.text);
       return [];
     case 'union': return [{ kind: 'union', set: resolveXino(setting.set, cwd) }];
-    case 'mount': return mountSteps(setting.set);
+    case 'mount': return [{ kind: 'mount', set: setting.set }];
     case 'action': return [resolveAction(setting, cwd)];
   }
 }
 
-function mountSteps(set: Partial<MountFlags>): RemountStep[] {
-  const steps: RemountStep[] = [{ kind: 'mount', set }];
-  if (set.readonly !== undefined) steps.push({ kind: 'union', set: { readonly: set.readonly } });
-  return steps;
+/** mount(8) repeats the `br=` of /etc/fstab at a remount: it may name branches that are there, in their order. */
+function checkPresent(written: readonly WrittenBranch[], union: Remounted, cwd: string): void {
+  let last = -1;
+  for (const branch of written) {
+    const { path } = resolveBranch(branch, false, union.readonly, cwd);
+    const index = union.branches.indexOf(path);
+    if (index <= last) {
+      throw new OptionError('br= is for a new mount; change branches with add:, append:, prepend:, del: and mod:');
+    }
+    last = index;
+  }
 }
 
 function resolveXino(set: Partial<UnionOptions>, cwd: string): Partial<UnionOptions> {

@@ -271,6 +271,14 @@ export class Union {
       case 'flush-plinks':
         this.u.plinks.flush(this.u);
         return null;
+      case 'list-plinks':
+        return [...this.u.plinks.entries()].map(([ino, { branch, name }]) => `${String(ino)} ${branch.path} ${name}`);
+      case 'counts':
+        return {
+          inodes: this.u.nodes.size,
+          openFiles: [...this.u.files.all()].length,
+          openDirectories: [...this.u.directories.all()].length,
+        };
       default:
         throw new UnionError(`unknown command ${name}`);
     }
@@ -298,9 +306,20 @@ export class Union {
     return null;
   }
 
+  /** At the end nobody can be told: what cannot be flushed stays for the next mount or for `tsaufs check`. */
+  private flushPlinks(): void {
+    if (this.u.plinks.size === 0) return;
+    try {
+      this.u.plinks.flush(this.u);
+    } catch (error) {
+      this.u.hooks.log('warn', `pseudo-links could not be flushed: ${(error as Error).message}`);
+    }
+  }
+
   /** After the unmount: no descriptor and no temporary of ours stays. */
   close(): void {
     const { u } = this;
+    this.flushPlinks();
     for (const handle of u.files.all()) close(handle.fd);
     for (const node of u.nodes.all()) {
       if (node.fds !== null) u.forgetDescriptors(node);

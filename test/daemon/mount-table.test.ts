@@ -14,10 +14,11 @@ test('every entry has an absolute mount point and a type', () => {
     expect(entry.mountpoint).toMatch(/^\//);
     expect(entry.type).toMatch(/^[a-z0-9._-]+$/);
     expect(entry.device).toMatch(/^\d+:\d+$/);
+    expect(entry.flags.some((flag) => flag === 'rw' || flag === 'ro')).toBe(true);
   }
 });
 
 test('what is mounted last is on top', () => {
-  const entry = (type: string): ReturnType<typeof readMountTable>[number] => ({ mountpoint: '/m', type, source: 'x', device: '0:1' });
+  const entry = (type: string): ReturnType<typeof readMountTable>[number] => ({ mountpoint: '/m', type, source: 'x', device: '0:1', flags: ['rw'] });
   expect(mountAt('/m', [entry('tmpfs'), entry('fuse.tsaufs')])?.type).toBe('fuse.tsaufs');
 });

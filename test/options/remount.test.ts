@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { branchMode } from '../../src/options/branch.js';
-import { parseRemountOptions, type RemountStep } from '../../src/options/remount.js';
+import { isRemount, parseRemountOptions, type RemountStep } from '../../src/options/remount.js';
 
 const spec = (path: string, perm: 'rw' | 'ro'): { path: string } & ReturnType<typeof branchMode> => ({ path, ...branchMode(perm) });
 
 function steps(text: string, readonly = false): RemountStep[] {
-  return parseRemountOptions([text], readonly, '/nowhere').steps;
+  return parseRemountOptions([text], { readonly, branches: ['/a', '/b', '/c'] }, '/nowhere').steps;
 }
 
 describe('remount options, left to right', () => {
@@ -16,7 +16,6 @@ describe('remount options, left to right', () => {
     ['prepend:/x', [{ kind: 'change', change: { kind: 'add', index: 0, branch: spec('/x', 'rw') } }]],
     ['ro,prepend:/x', [
       { kind: 'mount', set: { readonly: true } },
-      { kind: 'union', set: { readonly: true } },
       { kind: 'change', change: { kind: 'add', index: 0, branch: spec('/x', 'ro') } },
     ]],
     ['add:1:/x=rw', [{ kind: 'change', change: { kind: 'add', index: 1, branch: spec('/x', 'rw') } }]],
@@ -45,11 +44,29 @@ describe('remount options, left to right', () => {
     ]);
   });
 
-  test('br= is refused', () => {
-    expect(() => steps('br=/x')).toThrow('br= is for a new mount');
+  test.each(['br=/a:/b', 'br:/a=rw:/b=ro:/c', 'dirs=/c', 'lowerdir=/b:/c,upperdir=/a'])(
+    '%s: what /etc/fstab has, repeated by mount(8), is there already', (text) => {
+      expect(steps(`rw,${text},udba=none,remount`)).toEqual([
+        { kind: 'mount', set: { readonly: false } }, { kind: 'union', set: { udba: 'none' } },
+      ]);
+    });
+
+  test.each(['br=/x', 'br=/b:/a', 'br=/a:/a', 'br=/a:/b:/c:/d'])('%s is refused', (text) => {
+    expect(() => steps(text)).toThrow('br= is for a new mount');
+  });
+
+  test.each(['add:/x', 'add:-1:/x', 'add:x:/x', 'add:1:', 'ins=1', 'append', 'append:', 'append:=ro', 'prepend=', 'del', 'del=',
+    'mod:/x', 'mod=/x=', 'mod=', 'itrunc_xino=x', 'udba=often', 'create=zz', 'cpup=zz', 'diropq=z', 'dirwh=-1', 'xino', 'foo', 'remount=1',
+    'append=/x,foo', 'droplvl=4'])('%s is refused with one line', (text) => {
+    expect(() => steps(text)).toThrow(/^[^\n]+$/);
+  });
+
+  test('an option says that it is a remount', () => {
+    expect(isRemount(['append=/x', 'rw,remount'])).toBe(true);
+    expect(isRemount(['br=/remount:/remount,ro'])).toBe(false);
   });
 
   test('tuning options are said', () => {
-    expect(parseRemountOptions(['rdblk=def'], false, '/')).toEqual({ steps: [], warnings: [expect.stringContaining('no effect')] });
+    expect(parseRemountOptions(['rdblk=def'], { readonly: false, branches: [] }, '/')).toEqual({ steps: [], warnings: [expect.stringContaining('no effect')] });
   });
 });

@@ -1,0 +1,179 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import type { Session } from '../fuse/adapter.js';
+import { changeBranches } from '../options/mount.js';
+import type { RemountStep } from '../options/remount.js';
+import type { ResolvedChange } from '../options/resolve.js';
+import type { MountFlags } from '../options/settings.js';
+import type { UnionOptions } from '../union/options.js';
+import { errorLine, MountError } from './error.js';
+import { askBranches, xinoPlace, type InForce } from './in-force.js';
+import type { Log } from './log.js';
+import { changeFlags } from './mount-flags.js';
+import { mountAt } from './mount-table.js';
+import { checkOutside } from './mountpoint.js';
+
+/** What a remount has to say though it succeeded. */
+export interface RemountReport {
+  /** What had no effect, and why. */
+  notes: string[];
+  /** What an action was asked to print. */
+  output: string[];
+}
+
+export interface RemountTarget {
+  readonly mountpoint: string;
+  readonly session: Session;
+  /** Kept up to date. */
+  readonly inForce: InForce;
+  readonly log: Log;
+  setVerbose(on: boolean): void;
+  /** Called after a remount, also one that failed halfway. */
+  changed(): void;
+}
+
+/**
+ * Carries out the steps of a remount, left to right. As in AUFS the paths are all looked up before anything is done;
+ * then the first step that fails is the last, and what was done before it stays.
+ * @throws MountError or the union's error: one line
+ */
+export async function remount(target: RemountTarget, steps: readonly RemountStep[]): Promise<RemountReport> {
+  checkPaths(target, steps);
+  const report: RemountReport = { notes: [], output: [] };
+  let done = 0;
+  try {
+    for (const step of steps) {
+      await carryOut(target, step, report);
+      done++;
+    }
+  } catch (error) {
+    const before = done > 0 ? '; the options before this one are in force' : '';
+    throw new MountError(errorLine(error) + before);
+  } finally {
+    target.inForce.branches = await askBranches(target.session).catch(() => target.inForce.branches);
+    target.changed();
+  }
+  return report;
+}
+
+function checkPaths(target: RemountTarget, steps: readonly RemountStep[]): void {
+  const known = new Set(target.inForce.union.branches.map((branch) => branch.path));
+  for (const step of steps) {
+    if (step.kind !== 'change') continue;
+    const { change } = step;
+    if (change.kind === 'add') {
+      checkNewBranch(target.mountpoint, change.branch.path);
+      known.add(change.branch.path);
+    } else if (!known.has(change.path)) {
+      throw new MountError(`${change.path} is no branch of this union; see tsaufs list`);
+    }
+  }
+}
+
+function checkNewBranch(mountpoint: string, branch: string): void {
+  checkOutsideUnion(mountpoint, branch);
+  if (!isDirectory(branch)) throw new MountError(`branch ${branch} is not a directory`);
+  checkOutside(mountpoint, [{ path: branch }]);
+}
+
+/** The thread that opens a branch is the one that serves the union: it would wait for itself. */
+function checkOutsideUnion(mountpoint: string, branch: string): void {
+  const device = mountAt(mountpoint)?.device;
+  for (let place = branch; ; place = path.dirname(place)) {
+    if (place === mountpoint || deviceOf(place) === device) {
+      throw new MountError(`branch ${branch} lies in the union itself; choose one outside ${mountpoint}`);
+    }
+    if (place === '/') return;
+  }
+}
+
+/** `major:minor`, as in proc_pid_mountinfo(5). */
+function deviceOf(name: string): string | undefined {
+  const dev = statSync(name, { throwIfNoEntry: false, bigint: true })?.dev;
+  if (dev === undefined) return undefined;
+  // makedev(3) of glibc: bits of both numbers on either side of bit 32.
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn & 0xffffffffn);
+  return `${major}:${minor}`;
+}
+
+function isDirectory(name: string): boolean {
+  const stat = statSync(name, { throwIfNoEntry: false });
+  if (stat === undefined) throw new MountError(`branch ${name} does not exist; make the directory first`);
+  return stat.isDirectory();
+}
+
+async function carryOut(target: RemountTarget, step: RemountStep, report: RemountReport): Promise<void> {
+  switch (step.kind) {
+    case 'change':
+      await change(target, step.change);
+      break;
+    case 'union':
+      await setUnion(target, step.set);
+      break;
+    case 'mount':
+      await setFlags(target, step.set);
+      break;
+    case 'action':
+      await act(target, step, report);
+      break;
+  }
+}
+
+async function change({ session, inForce }: RemountTarget, wanted: ResolvedChange): Promise<void> {
+  const branches = changeBranches(inForce.union.branches, wanted);
+  await session.call({ name: 'change', argument: wanted });
+  inForce.union = { ...inForce.union, branches };
+}
+
+async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Promise<void> {
+  const { session, inForce } = target;
+  if (set.acl !== undefined && set.acl !== inForce.union.acl) {
+    throw new MountError(`${set.acl ? 'acl' : 'noacl'} cannot be set while mounted: the kernel is told once; unmount and mount anew`);
+  }
+  await session.call({ name: 'set', argument: set });
+  inForce.union = { ...inForce.union, ...set };
+  if ('xino' in set) inForce.xino = xinoPlace(inForce.union);
+  if (set.verbose !== undefined) target.setVerbose(set.verbose);
+}
+
+async function setFlags(target: RemountTarget, set: Partial<MountFlags>): Promise<void> {
+  const { mountpoint, inForce } = target;
+  const { allowOther, source: _source, ...flags } = set;
+  if (allowOther !== undefined && allowOther !== inForce.flags.allowOther && process.geteuid!() !== 0) {
+    throw new MountError('allow_other cannot be set while mounted: unmount and mount anew');
+  }
+  // While the kernel still lets writers through nothing may be refused for the union's part, and the other way round.
+  if (flags.readonly === false) await setUnion(target, { readonly: false });
+  await changeFlags(mountpoint, flags);
+  if (flags.readonly === true) await setUnion(target, { readonly: true });
+  inForce.flags = { ...inForce.flags, ...flags };
+}
+
+async function act(
+  { session, inForce }: RemountTarget, step: Extract<RemountStep, { kind: 'action' }>, report: RemountReport,
+): Promise<void> {
+  switch (step.action) {
+    case 'clean_plink':
+      await session.call({ name: 'flush-plinks' });
+      break;
+    case 'list_plink':
+      report.output.push(...await session.call({ name: 'list-plinks' }) as string[]);
+      break;
+    case 'trunc_xino': {
+      const branch = branchIndex(inForce.union, step.branch);
+      await session.call({ name: 'trunc-xino', argument: branch }).catch((error: unknown) => {
+        if (!errorLine(error).startsWith('unknown command')) throw error;
+        report.notes.push('trunc_xino has no effect: inode numbers are kept in memory, one entry for each file in use');
+      });
+    }
+  }
+}
+
+function branchIndex({ branches }: UnionOptions, branch: string | number): number {
+  const index = typeof branch === 'number' ? branch : branches.findIndex((each) => each.path === branch);
+  if (index >= 0 && index < branches.length) return index;
+  throw new MountError(typeof branch === 'number'
+    ? `there is no branch ${branch}: the union has ${branches.length}, counted from 0`
+    : `${branch} is no branch of this union; see tsaufs list`);
+}
