@@ -65,7 +65,7 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
 
 function deleteBranch(u: UnionState, branch: Branch): void {
   if (u.branches.length === 1) throw new UnionError(`${branch.path} is the last branch; unmount instead`);
-  if (branch.opens > 0) throw busy(u, branch, () => true);
+  if (branch.opens > 0) throw busy(u, branch);
   u.plinks.flush(u, branch);
   u.branches.splice(branch.index, 1);
   settle(u);
@@ -73,13 +73,11 @@ function deleteBranch(u: UnionState, branch: Branch): void {
   close(branch.root);
 }
 
+/** Who has a file open for writing goes on: with the next write it is copied up, as a lower one would be. */
 function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'path'>): void {
   const before = branch.spec;
   const wasWritable = branch.writable;
   const willBeWritable = mode.perm === 'rw' && !u.options.readonly;
-  if (wasWritable && !willBeWritable && openForWriting(u, branch)) {
-    throw busy(u, branch, (flags) => (flags & 3) !== 0);
-  }
   const spec = { path: branch.path, ...mode };
   branch.spec = spec;
   try {
@@ -99,15 +97,10 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   settle(u);
 }
 
-function openForWriting(u: UnionState, branch: Branch): boolean {
-  for (const handle of u.files.all()) if (handle.branch === branch && (handle.flags & 3) !== 0) return true;
-  return false;
-}
-
 /** EBUSY, with the names of what is open there (at most five). */
-function busy(u: UnionState, branch: Branch, counts: (flags: number) => boolean): UnionError {
+function busy(u: UnionState, branch: Branch): UnionError {
   const paths = new Set<string>();
-  for (const handle of u.files.all()) if (handle.branch === branch && counts(handle.flags)) paths.add(handle.node.path());
+  for (const handle of u.files.all()) if (handle.branch === branch) paths.add(handle.node.path());
   for (const handle of u.directories.all()) if (handle.layers.includes(branch)) paths.add(handle.node.path());
   const shown = [...paths].slice(0, 5).join(', ');
   const more = paths.size > 5 ? ` and ${String(paths.size - 5)} more` : '';

@@ -178,15 +178,23 @@ describe('mod', () => {
     expect([t.readFrom(reader), t.text(1, 'a')]).toEqual(['B', 'A']);
   });
 
-  test('EBUSY while a file is open for writing there', () => {
+  test('to ro under a file that is open for writing: the next write copies it up', () => {
+    const t = makeUnion([['rw'], ['rw', { a: 'A' }]]);
+    const [writer, reader] = [t.open('a', O.WRONLY), t.open('a')];
+    expect(t.writeTo(writer, 'B')).toBe(1);
+    modify(t, 1, 'ro');
+    expect(t.names(0)).toEqual([]);
+    expect(t.writeTo(writer, 'C')).toBe(1);
+    expect([t.readFrom(reader), t.text(0, 'a'), t.text(1, 'a')]).toEqual(['C', 'C', 'B']);
+  });
+
+  test('to ro under a file that is open for writing, with no branch to copy it to: EROFS until it is rw again', () => {
     const t = makeUnion([['rw', { a: '' }]]);
     const handle = t.open('a', O.WRONLY);
-    expect(() => modify(t, 0, 'ro')).toThrow(new UnionError(`branch ${t.branch(0)} is busy: /a in use`));
-    expect(t.writeTo(handle, 'x')).toBe(1);
-    t.release(handle);
-    t.open('a');
     modify(t, 0, 'ro');
-    expect(failure(() => t.write('a', 'y'))).toBe('EROFS');
+    expect(failure(() => t.writeTo(handle, 'x'))).toBe('EROFS');
+    modify(t, 0, 'rw');
+    expect([t.writeTo(handle, 'x'), t.text(0, 'a')]).toEqual([1, 'x']);
   });
 });
 
