@@ -9,9 +9,10 @@ import { type Branch, type BranchOpener, UnionError, overlapError, permissionTex
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import type { BranchSpec } from './options.js';
+import { flushPseudoLinks } from './pseudo-link-flush.js';
 import type { UnionState } from './state.js';
 import { prepareBranch, releaseBranch, unprepareBranch } from './whiteout.js';
-import { keepInode } from './xino.js';
+import { birthOf, keepInode } from './xino.js';
 
 /** One change; an `index` past the end means after the last branch. Paths are absolute and resolved. */
 export type BranchChange =
@@ -66,7 +67,7 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
 function deleteBranch(u: UnionState, branch: Branch): void {
   if (u.branches.length === 1) throw new UnionError(`${branch.path} is the last branch; unmount instead`);
   if (branch.opens > 0) throw busy(u, branch);
-  u.plinks.flush(u, branch);
+  flushPseudoLinks(u, branch);
   u.branches.splice(branch.index, 1);
   settle(u);
   releaseBranch(branch);
@@ -90,7 +91,7 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   branch.writable = willBeWritable;
   branch.whiteouts = spec.perm === 'rw' || spec.wh;
   if (wasWritable && spec.perm !== 'rw') {
-    u.plinks.flush(u, branch);
+    flushPseudoLinks(u, branch);
     unprepareBranch(branch);
   }
   u.hooks.log('info', `branch ${branch.path} is ${permissionText(spec)} now`);
@@ -150,7 +151,7 @@ function refreshDirectory(u: UnionState, node: Node, parent: Node): void {
     return;
   }
   // The same directory to the user, though another branch may be its top now.
-  keepInode(found.layers[0], found.stat.ino, node.ino);
+  keepInode(found.layers[0], found.stat.ino, birthOf(found.stat), node.ino);
   node.layers = found.layers;
   node.limit = found.limit;
   node.restricted = found.restricted;

@@ -6,6 +6,7 @@ import { S, Stat, fstat } from '../posix/stat.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { encodePath } from './name.js';
+import { KnownInodes } from './xino.js';
 
 /** A union that cannot be made or changed as asked: one clear line for the user. */
 export class UnionError extends Error {
@@ -39,7 +40,7 @@ export class Branch {
     /** Which of the union's file systems it lies on: an index (see xino.ts). */
     readonly fs: number,
     /** Inode numbers there that have another number in the union; shared by the branches of a file system. */
-    readonly inodes: Map<number, number>,
+    readonly inodes: KnownInodes,
     public spec: BranchSpec,
     index: number,
     unionReadonly: boolean,
@@ -77,7 +78,7 @@ export function permissionText(spec: BranchSpec): string {
 export class BranchOpener {
   private nextId = FIRST_BRANCH_ID;
   private readonly fileSystems: string[] = [];
-  private readonly inodes: Map<number, number>[] = [];
+  private readonly inodes: KnownInodes[] = [];
 
   /** Opens the branch's directory. Throws UnionError with the reason where that cannot be. */
   open(spec: BranchSpec, index: number, unionReadonly: boolean): Branch {
@@ -92,7 +93,7 @@ export class BranchOpener {
     const dev = `${String(st.devMajor)}:${String(st.devMinor)}`;
     let fs = this.fileSystems.indexOf(dev);
     if (fs < 0) fs = this.fileSystems.push(dev) - 1;
-    const inodes = (this.inodes[fs] ??= new Map<number, number>());
+    const inodes = (this.inodes[fs] ??= new KnownInodes());
     return new Branch(this.nextId++, spec.path, root, fs, inodes, spec, index, unionReadonly);
   }
 }

@@ -3,18 +3,20 @@
 // reader, or the next mount after a crash, finds it whole or not at all.
 
 import { E, Errno, must } from '../posix/errno.js';
+import { fchmodat } from '../posix/attributes.js';
 import { O, close, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { RENAME, mkdirat, mknodat, readlinkat, renameat2, symlinkat, unlinkat } from '../posix/directory.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
-import { copyAttributes } from './copy-attributes.js';
+import { type InodeAt, copyAttributes } from './copy-attributes.js';
 import { copyData } from './copy-data.js';
 import type { Link, Node } from './node.js';
+import { anchorOf, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
 import { hidingTimeOf } from './times.js';
-import { keepInode } from './xino.js';
+import { birthOf, keepInode } from './xino.js';
 
 let temporaries = 0;
 
@@ -61,10 +63,12 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   const temporary = temporaryName();
   let bytes = 0;
   let ino: number;
+  let birth: number;
   try {
-    bytes = copyInode(u, source, node.name, st, target, temporary, size);
+    bytes = copyInode(u, { fd: source, name: node.name }, st, target, temporary, size);
     must(statat(target.orphanDir, temporary, copied));
     ino = copied.ino;
+    birth = birthOf(copied);
     if (st.nlink > 1 || form.as !== undefined) {
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
     }
@@ -75,9 +79,11 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     u.plinks.remove(node.ino, target);
     throw error;
   }
-  keepInode(target, ino, node.ino);
+  keepInode(target, ino, birth, node.ino);
   if (form.as !== undefined) node.setPlace(parent, name, true);
   node.layers = target.alone;
+  node.closeAnchor();
+  parent.version++;
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
 }
 
@@ -85,14 +91,14 @@ const copied = new Stat();
 
 /** Makes `temporary` in the branch's orphan directory a copy of the inode. Returns the bytes copied. */
 function copyInode(
-  u: UnionState, source: number, name: string, st: Stat, target: Branch, temporary: string, size: number,
+  u: UnionState, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number,
 ): number {
   const orphans = target.orphanDir;
   switch (st.mode & S.IFMT) {
     case S.IFREG:
-      return copyFile(u, source, name, st, target, temporary, size);
+      return copyFile(u, source, st, target, temporary, size);
     case S.IFLNK: {
-      const to = readlinkat(source, name);
+      const to = readlinkat(source.fd, source.name);
       if (typeof to === 'number') throw new Errno(-to);
       must(symlinkat(to, orphans, temporary));
       break;
@@ -100,14 +106,14 @@ function copyInode(
     default:
       must(mknodat(orphans, temporary, (st.mode & S.IFMT) | 0o600, st.rdevMajor, st.rdevMinor));
   }
-  copyAttributes(u, st, { fd: source, name }, { fd: orphans, name: temporary }, target);
+  copyAttributes(u, st, source, { fd: orphans, name: temporary }, target);
   return 0;
 }
 
 function copyFile(
-  u: UnionState, source: number, name: string, st: Stat, target: Branch, temporary: string, size: number,
+  u: UnionState, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number,
 ): number {
-  const from = must(openat(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, 0));
+  const from = must(openAt(source, O.RDONLY | O.NONBLOCK));
   try {
     // 0600 until owner and mode are right: nobody but us can open it meanwhile.
     const to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600));
@@ -132,28 +138,20 @@ export function moveIn(fromDir: number, from: string, toDir: number, to: string)
 
 /** A file without a name, still open: its copy has none either. */
 function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number): void {
-  const from = must(openat(AT_FDCWD, `/proc/self/fd/${String(node.anchor)}`, O.RDONLY, 0));
+  const source = { fd: anchorOf(node), name: '' };
   const temporary = temporaryName();
-  let to = -1;
+  const st = new Stat();
+  must(fstat(source.fd, st));
   try {
-    const st = new Stat();
-    must(fstat(from, st));
-    to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600));
-    copyData(from, to, Math.min(size, st.size), size >= st.size);
-    copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
-  } catch (error) {
-    if (to >= 0) close(to);
-    throw error;
+    copyInode(u, source, st, target, temporary, size);
+    const anchor = must(openat(target.orphanDir, temporary, O.PATH | O.NOFOLLOW, 0));
+    node.closeAnchor();
+    node.anchor = anchor;
   } finally {
-    close(from);
     unlinkat(target.orphanDir, temporary, 0);
   }
-  close(node.anchor);
-  node.anchor = to;
   node.layers = target.alone;
 }
-
-const AT_FDCWD = AT.FDCWD;
 
 /**
  * Makes sure that the directory lies on `target`, its parents first. Its contents are not copied. Returns whether it
@@ -198,12 +196,14 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
   const temporary = temporaryName();
   must(mkdirat(place, temporary, 0o700));
   let ino = 0;
+  let birth = 0;
   try {
-    const fd = must(openat(place, temporary, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0));
+    const fd = openOwn(place, temporary);
     try {
       copyAttributes(u, st, { fd: source, name: '' }, { fd, name: '' }, target);
       must(fstat(fd, st));
       ino = st.ino;
+      birth = birthOf(st);
     } finally {
       close(fd);
     }
@@ -215,9 +215,18 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
     throw error;
   }
   const from = node.layers[layer];
-  if (target.index < node.top.index) keepInode(target, ino, node.ino);
+  if (target.index < node.top.index) keepInode(target, ino, birth, node.ino);
   u.addLayer(node, target);
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes: 0 });
+}
+
+/** Opens the directory just made; a caller's umask may have left us no permission for it. */
+function openOwn(place: number, temporary: string): number {
+  const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+  const fd = openat(place, temporary, flags, 0);
+  if (fd !== -E.EACCES) return must(fd);
+  must(fchmodat(place, temporary, 0o700));
+  return must(openat(place, temporary, flags, 0));
 }
 
 /** A directory of that name is there already (made directly): it serves as it is. */

@@ -6,7 +6,7 @@ import { E, Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { mkdirat, mknodat, symlinkat, unlinkat } from '../posix/directory.js';
-import { S, type Stat, fstat, statat } from '../posix/stat.js';
+import { S, Stat, fstat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
 import { type FileHandle, makeHandle, open } from './file-handle.js';
@@ -52,9 +52,11 @@ function prepareAbsent(u: UnionState, parent: Node, name: string, isDirectory: b
 }
 
 /** What stands beside its own whiteout is not seen: left by a crash, or put there directly. */
-function clearBehindWhiteout(dirfd: number, name: string): void {
-  if (statat(dirfd, name, existing.stat) >= 0) removeTree(dirfd, name);
+export function clearBehindWhiteout(dirfd: number, name: string): void {
+  if (statat(dirfd, name, beside) >= 0) removeTree(dirfd, name);
 }
+
+const beside = new Stat();
 
 /** The whiteout goes once the name is made; then the name is seen. */
 function reveal(u: UnionState, at: Site, parent: Node, name: string): void {
@@ -77,7 +79,7 @@ function made(u: UnionState, at: Site, parent: Node, name: string, out: Stat): N
   const stale = u.nodes.find(ino);
   if (stale !== undefined) u.nodes.disown(stale);
   const node = new Node(ino, out.mode & S.IFMT, parent, name, at.branch.alone);
-  node.limit = parent.limit;
+  parent.version++;
   node.epoch = u.epoch;
   u.nodes.add(node);
   fillAttributes(u, node, out);
@@ -93,8 +95,13 @@ export function create(
   if (parent.removed) throw new Errno(E.ENOENT);
   if (probe(u, parent, name, existing)) {
     if (flags & O.EXCL) throw new Errno(E.EEXIST);
-    const handle = open(u, nodeOf(u, parent, name, existing, out), flags, kill);
-    return handle;
+    const node = nodeOf(u, parent, name, existing, out);
+    try {
+      return open(u, node, flags, kill);
+    } catch (error) {
+      u.nodes.drop(node);
+      throw error;
+    }
   }
   const at = prepareAbsent(u, parent, name, false);
   const open0 = (flags & (O.ACCMODE | O.DSYNC | O.SYNC)) | O.CREAT | O.EXCL | O.NOFOLLOW;
@@ -168,7 +175,7 @@ export function mkdir(u: UnionState, parent: Node, name: string, mode: number, o
   reveal(u, at, parent, name);
   const node = made(u, at, parent, name, out);
   if (opaque) {
-    node.limit = Math.min(node.limit, at.branch.index);
+    node.limit = at.branch.index;
     u.event('opaque', at.branch, () => node.path());
   }
   u.event('mkdir', at.branch, () => node.path());

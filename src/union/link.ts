@@ -6,7 +6,7 @@ import { linkFd, linkat } from '../posix/directory.js';
 import type { Stat } from '../posix/stat.js';
 import { statat } from '../posix/stat.js';
 import { copyUp, ensureDirectory } from './copyup.js';
-import { childPath } from './create.js';
+import { childPath, clearBehindWhiteout } from './create.js';
 import { Probe, probe } from './lookup.js';
 import { checkName } from './name.js';
 import type { Branch } from './branch.js';
@@ -38,12 +38,14 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
   ensureDirectory(u, newParent, branch);
 
   const dirfd = u.directoryOn(newParent, branch);
+  if (target.whiteout === branch) clearBehindWhiteout(dirfd, newName);
   if (node.removed) must(linkFd(anchorOf(node), dirfd, newName));
   else must(linkat(u.directoryOn(node.parent as Node, branch), node.name, dirfd, newName, 0));
   u.plinks.count(node.ino, 1);
   if (node.removed) {
     node.setPlace(newParent, newName, false);
     node.removed = false;
+    node.closeAnchor();
   } else {
     node.addName(newParent, newName);
   }
@@ -57,10 +59,11 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
 function copyUpAs(
   u: UnionState, node: Node, newParent: Node, newName: string, branch: Branch, out: Stat,
 ): Node {
-  if (u.options.plink) copyUp(u, node, branch, { as: { parent: newParent, name: newName } });
-  else copyUp(u, node, branch);
   ensureDirectory(u, newParent, branch);
   const dirfd = u.directoryOn(newParent, branch);
+  if (target.whiteout === branch) clearBehindWhiteout(dirfd, newName);
+  if (u.options.plink) copyUp(u, node, branch, { as: { parent: newParent, name: newName } });
+  else copyUp(u, node, branch);
   if (u.options.plink) u.plinks.count(node.ino, 1);
   else {
     must(linkat(u.directoryOn(node.parent!, branch), node.name, dirfd, newName, 0));
@@ -72,7 +75,10 @@ function copyUpAs(
 function linked(
   u: UnionState, node: Node, newParent: Node, newName: string, branch: Branch, dirfd: number, out: Stat,
 ): Node {
-  if (target.whiteout === branch) removeWhiteout(dirfd, newName);
+  if (target.whiteout === branch && removeWhiteout(dirfd, newName)) {
+    u.event('unwhiteout', branch, () => childPath(newParent, newName));
+  }
+  newParent.version++;
   must(statat(dirfd, newName, out));
   fillAttributes(u, node, out);
   u.event('link', branch, () => childPath(newParent, newName), { from: node.path() });

@@ -12,7 +12,7 @@ import { redirectPlink } from './pseudo-link.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
 import { hasWhiteout, isOpaque } from './whiteout.js';
-import { freshInode, unionInode } from './xino.js';
+import { birthOf, freshInode, unionInode } from './xino.js';
 
 /** What lookup found of one name; reused from call to call. */
 export class Probe {
@@ -26,7 +26,7 @@ export class Probe {
   whiteout: Branch | null = null;
   /** Whether a lower layer of a directory has stricter permissions than the top. */
   restricted = false;
-  /** The lowest position on which something under this directory would be seen. */
+  /** A directory's own limit, see node.ts. */
   limit = Number.MAX_SAFE_INTEGER;
 }
 
@@ -41,14 +41,14 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
   into.type = 0;
   into.whiteout = null;
   into.restricted = false;
-  into.limit = parent.limit;
+  into.limit = Number.MAX_SAFE_INTEGER;
   let merged: Branch[] | null = null;
   for (let i = from; i < layers.length; i++) {
     const branch = layers[i];
     const fd = u.directory(parent, i);
     if (branch.whiteouts && hasWhiteout(fd, name)) {
       into.whiteout = branch;
-      if (merged !== null) into.limit = Math.min(into.limit, branch.index - 1);
+      if (merged !== null) into.limit = branch.index - 1;
       break;
     }
     const stat = into.type === 0 ? into.stat : below;
@@ -72,7 +72,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
       continue;
     }
     if (branch.whiteouts && directoryIsOpaque(u, parent, i, name)) {
-      into.limit = Math.min(into.limit, branch.index);
+      into.limit = branch.index;
       break;
     }
   }
@@ -110,7 +110,7 @@ export function lookup(u: UnionState, parent: Node, name: string, out: Stat): No
 /** The node for what `probe` found: the one that is known already, or a new one. Attributes in `out`. */
 export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, out: Stat): Node {
   const top = what.layers[0];
-  let ino = unionInode(top, what.stat.ino);
+  let ino = unionInode(top, what.stat.ino, birthOf(what.stat));
   const known = u.nodes.find(ino);
   out.copy(what.stat);
   if (known !== undefined) {
@@ -120,7 +120,7 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
       if (redirectPlink(u, known, parent, name, out)) return known;
     }
     if (known.type !== what.type || known.top.index > top.index) u.nodes.disown(known);
-    else ino = freshInode(top, what.stat.ino);
+    else ino = freshInode(top, what.stat.ino, birthOf(what.stat));
   } else if (what.stat.nlink > 1 && what.type !== S.IFDIR) {
     const linked = u.plinks.revive(u, ino, parent, name, top, out);
     if (linked !== null) return linked;
@@ -153,15 +153,24 @@ function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, w
 }
 
 function adoptFile(u: UnionState, node: Node, parent: Node, name: string, out: Stat): Node {
-  if (node.removed) {
+  if (node.removed || (!node.hasName(parent, name) && !isThere(u, node, out))) {
     node.setPlace(parent, name, false);
     node.removed = false;
+    node.closeAnchor();
   } else {
     node.addName(parent, name);
   }
   node.epoch = u.epoch;
   fillAttributes(u, node, out);
   return node;
+}
+
+const place = new Stat();
+
+/** Whether the node's place still leads to the inode of `found`; somebody may have renamed it directly. */
+function isThere(u: UnionState, node: Node, found: Stat): boolean {
+  if (node.parent === null || node.parent.layerOf(node.top) < 0) return false;
+  return statat(u.directoryOn(node.parent, node.top), node.name, place) >= 0 && place.ino === found.ino;
 }
 
 export function sameLayers(a: readonly Branch[], b: readonly Branch[]): boolean {

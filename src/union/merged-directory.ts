@@ -25,6 +25,8 @@ export interface Listing {
   inodes: number[];
   /** Where each name was first found. */
   branches: Branch[];
+  /** The directory's `version` then: while it is the same, a name is still where it was found. */
+  version: number;
 }
 
 export class DirHandle {
@@ -103,11 +105,11 @@ function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: St
   try {
     // The listing tells where a file is seen: one call, where lookup would ask every layer for whiteouts.
     // A directory has to be merged.
-    if (listing.types[i] !== DT.DIR && listing.types[i] !== DT.UNKNOWN && node.layers.includes(branch)) {
+    const isFile = listing.types[i] !== DT.DIR && listing.types[i] !== DT.UNKNOWN;
+    if (isFile && listing.version === node.version && node.layers.includes(branch)) {
       if (statat(u.directoryOn(node, branch), name, listed.stat) >= 0) {
         listed.type = listed.stat.mode & S.IFMT;
         listed.layers = branch.alone;
-        listed.limit = node.limit;
         if (listed.type !== S.IFDIR) return nodeOf(u, node, name, listed, out);
       }
     }
@@ -125,8 +127,8 @@ function listingFrom(u: UnionState, handle: DirHandle, cookie: number): Listing 
 
 /** Reads all layers of a directory. A directory that was removed is empty. */
 export function list(u: UnionState, node: Node): Listing {
-  const listing: Listing = { names: [], types: [], inodes: [], branches: [] };
   u.refresh(node);
+  const listing: Listing = { names: [], types: [], inodes: [], branches: [], version: node.version };
   if (node.removed) return listing;
   const { layers } = node;
   const hidden = new Set<string>();

@@ -34,8 +34,10 @@ export class Node {
   /** A descriptor of the inode after its last name went, or -1. */
   anchor = -1;
   removed = false;
-  /** The lowest branch position on which something under this directory would be seen. */
+  /** The lowest branch position that an opaque mark or a whiteout of this directory leaves; see `lowestSeen`. */
   limit = Number.MAX_SAFE_INTEGER;
+  /** Grows with every change of the names in a directory or of where they lie; listings compare it. */
+  version = 0;
   /** The branches' generation that `layers` was found in; see branch-changes.ts. */
   epoch = 0;
   /** Modification time and size that the kernel's cached pages belong to (seconds, nanoseconds, bytes). */
@@ -67,6 +69,13 @@ export class Node {
   /** The branch it is seen on. */
   get top(): Branch {
     return this.layers[0];
+  }
+
+  /** The lowest branch position on which something under this directory would be seen: its own limit and those above. */
+  get lowestSeen(): number {
+    let lowest = this.limit;
+    for (let above = this.parent; above !== null; above = above.parent) lowest = Math.min(lowest, above.limit);
+    return lowest;
   }
 
   /** The index of a branch in `layers`, or -1. */
@@ -130,6 +139,11 @@ export class Node {
   closeDescriptors(): void {
     if (this.fds !== null) for (const fd of this.fds) if (fd >= 0) close(fd);
     this.fds = null;
+    this.closeAnchor();
+  }
+
+  /** The node is found by a name again, or on another branch. */
+  closeAnchor(): void {
     if (this.anchor >= 0) close(this.anchor);
     this.anchor = -1;
   }

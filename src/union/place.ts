@@ -37,7 +37,10 @@ export function statNode(u: UnionState, node: Node, out: Stat): void {
 
 /** Opens the node itself, with a descriptor of the caller's own. Returns it or -errno. */
 export function openNode(u: UnionState, node: Node, flags: number): number {
-  const place = placeOf(u, node);
+  return openAt(placeOf(u, node), flags);
+}
+
+export function openAt(place: InodeAt, flags: number): number {
   if (place.name !== '') return openat(place.fd, place.name, flags | O.NOFOLLOW, 0);
   // The magic link leads to the inode itself, which is a directory or a removed file: no symlink of a user's.
   return openat(AT.FDCWD, `/proc/self/fd/${String(place.fd)}`, flags, 0);

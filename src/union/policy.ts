@@ -74,7 +74,7 @@ interface NewName {
 export function linkBranch(u: UnionState, newParent: Node, source: Branch, name: NewName): Branch {
   const there = name.type === 0 ? null : (name.layers[0] ?? null);
   const wanted = there !== null && there.index < source.index ? there : source;
-  const hidden = newParent.limit < wanted.index || (name.whiteout !== null && name.whiteout.index < wanted.index);
+  const hidden = newParent.lowestSeen < wanted.index || (name.whiteout !== null && name.whiteout.index < wanted.index);
   if (wanted.writable && !hidden) return wanted;
   const top = there ?? newParent.top;
   const higher = source.index < top.index ? source : top;
@@ -179,7 +179,7 @@ function topDownMostFreeSpace(u: UnionState, low: number, isDirectory: boolean):
  * goes up to the branch that has the mark, or to the nearest writable one above it.
  */
 function visible(u: UnionState, chosen: Branch, parent: Node, whiteout: Branch | null): Branch {
-  let limit = Math.min(chosen.index, parent.limit);
+  let limit = Math.min(chosen.index, parent.lowestSeen);
   if (whiteout !== null) limit = Math.min(limit, whiteout.index);
   return limit === chosen.index ? chosen : nearestAbove(u, limit);
 }

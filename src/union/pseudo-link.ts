@@ -56,7 +56,9 @@ export class PseudoLinks {
 
   /** Remembers the copy of a file that has other names below: `dirfd`/`name` is the copy on `branch`. */
   add(ino: number, inoBelow: number, nlink: number, branch: Branch, dirfd: number, name: string): void {
-    if (branch.plinkDir < 0 || this.links.has(ino)) return;
+    if (branch.plinkDir < 0) return;
+    const former = this.links.get(ino);
+    if (former?.branch === branch) return;
     const linkName = `${String(ino)}.${String(inoBelow)}`;
     let result = linkat(dirfd, name, branch.plinkDir, linkName, 0);
     if (result === -E.EEXIST) {
@@ -67,7 +69,9 @@ export class PseudoLinks {
     // A file system without hard links has no pseudo-links either.
     if (result === -E.EPERM || result === -E.EOPNOTSUPP || result === -E.EMLINK) return;
     must(result);
-    this.links.set(ino, { branch, name: linkName, nlink });
+    // Copied up once more, from a writable branch to a higher one.
+    if (former !== undefined) unlinkat(former.branch.plinkDir, former.name, 0);
+    this.links.set(ino, { branch, name: linkName, nlink: former?.nlink ?? nlink });
   }
 
   /** Takes back what `add` did for a copy-up that failed. */
@@ -101,18 +105,9 @@ export class PseudoLinks {
     return true;
   }
 
-  /**
-   * Makes the known names of the pseudo-links (of one branch, or all) real and removes the links; names that nobody
-   * has looked up show the lower file again (aufs(5): a pseudo-link is not permanent).
-   */
-  flush(u: UnionState, branch?: Branch): void {
-    for (const [ino, link] of this.links) {
-      if (branch !== undefined && link.branch !== branch) continue;
-      const node = u.nodes.find(ino);
-      if (node !== undefined) materializeNames(u, node);
-      unlinkat(link.branch.plinkDir, link.name, 0);
-      this.links.delete(ino);
-    }
+  /** The link in `.wh..wh.plnk` has been taken away. */
+  forget(ino: number): void {
+    this.links.delete(ino);
   }
 
   entries(): IterableIterator<[number, PseudoLink]> {

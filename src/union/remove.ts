@@ -3,7 +3,7 @@
 // after a crash.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { O, close, openat } from '../posix/file.js';
+import { O, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { renameat2, unlinkat } from '../posix/directory.js';
 import { S } from '../posix/stat.js';
@@ -18,20 +18,20 @@ import { copyUpBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
 import type { UnionState } from './state.js';
 import { makeWhiteout } from './whiteout.js';
-import { forgetInode, unionInode } from './xino.js';
+import { birthOf, forgetInode, unionInode } from './xino.js';
 
 const target = new Probe();
 const lower = new Probe();
 
 /** The known node of what a probe found, if the kernel knows it. */
 export function knownNode(u: UnionState, what: Probe): Node | undefined {
-  const node = u.nodes.find(unionInode(what.layers[0], what.stat.ino));
+  const node = u.nodes.find(unionInode(what.layers[0], what.stat.ino, birthOf(what.stat)));
   return node?.type === what.type ? node : undefined;
 }
 
 /** Whether a name would come up again from below `branch` once it is gone there. */
 export function showsBelow(u: UnionState, parent: Node, name: string, branch: Branch): boolean {
-  if (parent.limit <= branch.index) return false;
+  if (parent.lowestSeen <= branch.index) return false;
   const { layers } = parent;
   for (let i = 0; i < layers.length; i++) {
     if ((layers[i]).index > branch.index) return probe(u, parent, name, lower, i);
@@ -50,16 +50,14 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
   const hide = branch !== source || showsBelow(u, parent, name, branch);
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
-  if (node !== undefined) keepReachable(u, node, parent, name);
-  if (hide) whiteout(u, branch, dirfd, parent, name);
-  if (branch === source) {
+  withAnchor(u, node, parent, name, () => {
+    if (hide) whiteout(u, branch, dirfd, parent, name);
+    if (branch !== source) return;
     must(unlinkat(dirfd, name, 0));
     if (nlink <= 1) forgetInode(branch, ino);
-  }
-  if (node !== undefined) {
-    u.plinks.count(node.ino, -1);
-    dropName(u, node, parent, name, nlink);
-  }
+  });
+  if (node !== undefined) dropName(u, node, parent, name, nlink);
+  parent.version++;
   u.event('unlink', branch, () => childPath(parent, name));
 }
 
@@ -75,13 +73,14 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   const hide = branch !== source || showsBelow(u, parent, name, branch);
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
-  keepReachable(u, node, parent, name);
-  if (hide) whiteout(u, branch, dirfd, parent, name);
-  if (branch === source) {
+  withAnchor(u, node, parent, name, () => {
+    if (hide) whiteout(u, branch, dirfd, parent, name);
+    if (branch !== source) return;
     removeDirectory(dirfd, name);
     forgetInode(branch, target.stat.ino);
-  }
+  });
   dropName(u, node, parent, name, 1);
+  parent.version++;
   u.event('rmdir', branch, () => childPath(parent, name));
 }
 
@@ -111,7 +110,18 @@ function whiteout(u: UnionState, branch: Branch, dirfd: number, parent: Node, na
  * A node about to lose its last known name gets a descriptor: nothing finds it by path afterwards, but its
  * handles, and whoever holds an O_PATH descriptor or a working directory, go on.
  */
-export function keepReachable(u: UnionState, node: Node, parent: Node, name: string): void {
+export function withAnchor(u: UnionState, node: Node | undefined, parent: Node, name: string, work: () => void): void {
+  const had = node === undefined || node.anchor >= 0;
+  if (node !== undefined) keepReachable(u, node, parent, name);
+  try {
+    work();
+  } catch (error) {
+    if (!had) node.closeAnchor();
+    throw error;
+  }
+}
+
+function keepReachable(u: UnionState, node: Node, parent: Node, name: string): void {
   if (node.anchor >= 0 || node.removed || node.links !== null) return;
   if (node.parent !== parent || node.name !== name) return;
   const fd = node.isDirectory
@@ -122,17 +132,15 @@ export function keepReachable(u: UnionState, node: Node, parent: Node, name: str
 
 /** Takes the name from the node; `nlink` is the link count before. */
 export function dropName(u: UnionState, node: Node, parent: Node, name: string, nlink: number): void {
+  u.plinks.count(node.ino, -1);
   // A pseudo-linked file's other names may exist on lower branches only: its link in .wh..wh.plnk leads to it.
   const isPlace = node.parent === parent && node.name === name;
-  if (isPlace && u.plinks.settle(node)) return void closeAnchor(node);
-  if (node.removeName(parent, name)) return void closeAnchor(node);
+  if ((isPlace && u.plinks.settle(node)) || node.removeName(parent, name)) {
+    node.closeAnchor();
+    return;
+  }
   node.removed = true;
   u.forgetDescriptors(node);
   // Other names that we have not met lead to the same inode: then lookup must find this node again.
   if (node.isDirectory || nlink <= 1) u.nodes.disown(node);
-}
-
-function closeAnchor(node: Node): void {
-  if (node.anchor >= 0) close(node.anchor);
-  node.anchor = -1;
 }

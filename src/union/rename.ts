@@ -14,7 +14,7 @@ import { checkName } from './name.js';
 import type { Node } from './node.js';
 import { linkBranch, mustTakeEntries } from './policy.js';
 import { materialize } from './pseudo-link.js';
-import { dropName, keepReachable, knownNode, showsBelow } from './remove.js';
+import { dropName, knownNode, showsBelow, withAnchor } from './remove.js';
 import { removeTree } from './remove-tree.js';
 import type { UnionState } from './state.js';
 import { hasWhiteout, makeOpaque, makeWhiteout, removeWhiteout } from './whiteout.js';
@@ -42,16 +42,27 @@ export function rename(
 
   const moving = nodeOf(u, parent, name, source, u.scratch);
   const victim = replaced ? knownOrNew(u, newParent, newName) : undefined;
-  if (victim === moving) return;
-  if (victim !== undefined) mustBeAlike(moving, victim);
+  try {
+    if (victim !== moving) renameOver(u, moving, parent, name, newParent, newName, victim);
+  } finally {
+    // Nodes made here that the kernel does not know.
+    if (victim !== undefined) u.nodes.drop(victim);
+    u.nodes.drop(moving);
+  }
+}
 
+function renameOver(
+  u: UnionState, moving: Node, parent: Node, name: string, newParent: Node, newName: string, victim: Node | undefined,
+): void {
+  if (victim !== undefined) mustBeAlike(moving, victim);
   const branch = linkBranch(u, newParent, source.layers[0], target);
   // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);
   if (victim?.isDirectory === true && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
   if (moving.isDirectory && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
   move(u, moving, parent, name, newParent, newName, branch, victim);
-  if (victim !== undefined && victim.lookups === 0) u.nodes.drop(victim);
+  parent.version++;
+  newParent.version++;
   u.event('rename', branch, () => childPath(newParent, newName), { from: childPath(parent, name) });
 }
 
@@ -85,12 +96,12 @@ function move(
   const wasOpaque = victim?.isDirectory === true && victim.top === branch && victim.limit <= branch.index;
   const covers = wasOpaque || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
   const wasWhiteout = hasWhiteout(to, newName);
-  if (moving.isDirectory && (covers || u.options.diropq === 'a')) opaque(from, name, branch);
-  if (victim !== undefined) keepReachable(u, victim, newParent, newName);
+  const makesOpaque = moving.isDirectory && (covers || u.options.diropq === 'a');
+  if (makesOpaque) opaque(from, name, branch);
 
   // The order is for readers and for a crash: the new name first, so that the file is never nowhere.
   const linksBefore = victim === undefined ? 0 : target.stat.nlink;
-  replace(from, name, to, newName, victim);
+  withAnchor(u, victim, newParent, newName, () => replace(from, name, to, newName, victim));
   if (hide) {
     makeWhiteout(branch, from, name);
     u.event('whiteout', branch, () => childPath(parent, name));
@@ -101,7 +112,13 @@ function move(
     if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat.ino);
     dropName(u, victim, newParent, newName, linksBefore);
   }
-  placed(u, moving, parent, name, newParent, newName, branch);
+  if (moving.isDirectory) {
+    u.forgetDescriptors(moving);
+    if (makesOpaque || moving.limit <= branch.index) moving.limit = branch.index;
+    else moving.limit = Number.MAX_SAFE_INTEGER;
+    moving.layers = branch.alone;
+  }
+  placed(moving, parent, name, newParent, newName);
 }
 
 /** Makes sure that the source lies on `branch` under its own name. */
@@ -142,13 +159,8 @@ function replace(from: number, name: string, to: number, newName: string, victim
 
 /** The node is now found by its new name. */
 function placed(
-  u: UnionState, moving: Node, parent: Node, name: string, newParent: Node, newName: string, branch: Branch,
+  moving: Node, parent: Node, name: string, newParent: Node, newName: string,
 ): void {
-  if (moving.isDirectory) {
-    u.forgetDescriptors(moving);
-    moving.layers = branch.alone;
-    moving.limit = Math.min(newParent.limit, branch.index);
-  }
   if (moving.parent === parent && moving.name === name) moving.setPlace(newParent, newName, false);
   else {
     moving.removeName(parent, name);
@@ -172,15 +184,9 @@ function exchange(
   if (statat(from, name, u.scratch) < 0 || (u.scratch.mode & S.IFMT) !== one.type) throw new Errno(E.EINVAL);
   must(renameat2(from, name, to, newName, RENAME.EXCHANGE));
   for (const node of [one, other]) if (node.isDirectory) u.forgetDescriptors(node);
-  swapNames(one, parent, name, newParent, newName);
-  swapNames(other, newParent, newName, parent, name);
-  for (const node of [one, other]) if (node.lookups === 0) u.nodes.drop(node);
-}
-
-function swapNames(node: Node, parent: Node, name: string, newParent: Node, newName: string): void {
-  if (node.parent === parent && node.name === name) node.setPlace(newParent, newName, false);
-  else {
-    node.removeName(parent, name);
-    node.addName(newParent, newName);
-  }
+  placed(one, parent, name, newParent, newName);
+  placed(other, newParent, newName, parent, name);
+  parent.version++;
+  newParent.version++;
+  for (const node of [one, other]) u.nodes.drop(node);
 }

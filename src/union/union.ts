@@ -21,6 +21,7 @@ import {
 import { Node } from './node.js';
 import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
+import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { rename } from './rename.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
@@ -269,7 +270,7 @@ export class Union {
       case 'set':
         return this.set(argument as Partial<UnionOptions>);
       case 'flush-plinks':
-        this.u.plinks.flush(this.u);
+        flushPseudoLinks(this.u);
         return null;
       case 'list-plinks':
         return [...this.u.plinks.entries()].map(([ino, { branch, name }]) => `${String(ino)} ${branch.path} ${name}`);
@@ -310,7 +311,7 @@ export class Union {
   private flushPlinks(): void {
     if (this.u.plinks.size === 0) return;
     try {
-      this.u.plinks.flush(this.u);
+      flushPseudoLinks(this.u);
     } catch (error) {
       this.u.hooks.log('warn', `pseudo-links could not be flushed: ${(error as Error).message}`);
     }

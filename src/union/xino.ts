@@ -3,6 +3,7 @@
 // A file keeps its number for the life of the mount, across copy-up. A number is made from the file system
 // a branch lies on and the inode number there; only what was copied up needs to be remembered.
 
+import type { Stat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 
 /** Room for a branch's own numbers below the index of its file system: both fit in 2^53 together. */
@@ -12,25 +13,58 @@ const FIRST_FREE_NUMBER = 2 ** 52;
 
 let nextFree = FIRST_FREE_NUMBER;
 
-/** The union's number for inode `ino` of the branch. */
-export function unionInode(branch: Branch, ino: number): number {
-  const known = branch.inodes.size === 0 ? undefined : branch.inodes.get(ino);
+/** The inodes of one file system that have another number in the union than their own would give. */
+export class KnownInodes {
+  private readonly numbers = new Map<number, number>();
+  private readonly births = new Map<number, number>();
+
+  get size(): number {
+    return this.numbers.size;
+  }
+
+  /** `birth` 0: not known to the caller. A number whose birth differs was given out again: to another file. */
+  get(ino: number, birth: number): number | undefined {
+    const number = this.numbers.get(ino);
+    if (number === undefined || birth === 0 || this.births.get(ino) === birth) return number;
+    this.delete(ino);
+    return undefined;
+  }
+
+  set(ino: number, birth: number, number: number): void {
+    this.numbers.set(ino, number);
+    this.births.set(ino, birth);
+  }
+
+  delete(ino: number): void {
+    this.numbers.delete(ino);
+    this.births.delete(ino);
+  }
+}
+
+/** When an inode was made, as one number to compare; 0 where the file system does not tell. */
+export function birthOf(st: Stat): number {
+  return st.btime + st.btimeNsec / 1e9;
+}
+
+/** The union's number for inode `ino` of the branch, born at `birth` (0: not known). */
+export function unionInode(branch: Branch, ino: number, birth = 0): number {
+  const known = branch.inodes.size === 0 ? undefined : branch.inodes.get(ino, birth);
   if (known !== undefined) return known;
   if (ino < FILE_SYSTEM_STRIDE) return branch.fs * FILE_SYSTEM_STRIDE + ino;
-  return freshInode(branch, ino);
+  return freshInode(branch, ino, birth);
 }
 
 /** A number nobody has: for a file whose natural number is another node's by now. */
-export function freshInode(branch: Branch, ino: number): number {
+export function freshInode(branch: Branch, ino: number, birth: number): number {
   const fresh = nextFree++;
-  branch.inodes.set(ino, fresh);
+  branch.inodes.set(ino, birth, fresh);
   return fresh;
 }
 
 /** The branch's inode is (the copy of) the file that has this number in the union. */
-export function keepInode(branch: Branch, ino: number, unionIno: number): void {
+export function keepInode(branch: Branch, ino: number, birth: number, unionIno: number): void {
   if (ino < FILE_SYSTEM_STRIDE && branch.fs * FILE_SYSTEM_STRIDE + ino === unionIno) branch.inodes.delete(ino);
-  else branch.inodes.set(ino, unionIno);
+  else branch.inodes.set(ino, birth, unionIno);
 }
 
 /** The branch's inode is gone: its number may come again for another file. */

@@ -97,14 +97,14 @@ test('a name that is renamed over counts no more', () => {
 });
 
 describe('flush', () => {
-  test('makes the known names real and removes the links', () => {
+  test('makes all names real, those not met yet too, and removes the links', () => {
     const t = makeUnion([['rw'], ['ro', low]]);
     t.write('a', 'new');
     t.walk('d/b');
     t.union.command('flush-plinks', null);
     expect(plinks(t)).toEqual([]);
     expect(t.names(0)).toContain('d/b');
-    expect([t.read('a'), t.read('d/b'), t.stat('a').nlink]).toEqual(['new', 'new', 2]);
+    expect([t.read('a'), t.read('d/b'), t.stat('a').nlink]).toEqual(['new', 'new', 3]);
   });
 
   test('a file whose copy has lost its name goes on under the others', () => {

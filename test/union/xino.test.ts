@@ -1,13 +1,13 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Branch } from '../../src/union/branch.js';
-import { forgetInode, freshInode, keepInode, unionInode } from '../../src/union/xino.js';
+import { KnownInodes, forgetInode, freshInode, keepInode, unionInode } from '../../src/union/xino.js';
 import { DISK, MEMORY, makeUnion, scratch, takeInode, useUnions } from './helpers.js';
 
 useUnions();
 
 function branch(fs: number): Branch {
-  return { fs, inodes: new Map<number, number>() } as unknown as Branch;
+  return { fs, inodes: new KnownInodes() } as unknown as Branch;
 }
 
 test('a number of the first file system is itself; those of the others do not meet it', () => {
@@ -26,13 +26,21 @@ test('a number that does not fit gets one of its own, and keeps it', () => {
 
 test('a copy keeps the number; its own comes back when it is forgotten', () => {
   const b = branch(0);
-  keepInode(b, 9, 5);
+  keepInode(b, 9, 100, 5);
   expect(unionInode(b, 9)).toBe(5);
   forgetInode(b, 9);
   expect(unionInode(b, 9)).toBe(9);
-  keepInode(b, 9, 9);
+  keepInode(b, 9, 100, 9);
   expect(b.inodes.size).toBe(0);
-  expect(freshInode(b, 9)).not.toBe(freshInode(b, 10));
+  expect(freshInode(b, 9, 0)).not.toBe(freshInode(b, 10, 0));
+});
+
+test('an inode number that was given out again does not inherit', () => {
+  const b = branch(0);
+  keepInode(b, 9, 100, 5);
+  expect([unionInode(b, 9), unionInode(b, 9, 100)]).toEqual([5, 5]);
+  expect(unionInode(b, 9, 101)).toBe(9);
+  expect(b.inodes.size).toBe(0);
 });
 
 describe('in a union', () => {

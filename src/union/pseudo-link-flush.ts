@@ -1,0 +1,70 @@
+// Ending pseudo-links: what `auplink flush` does at umount, or before a branch goes (aufs(5), "Pseudo Link").
+
+import { must } from '../posix/errno.js';
+import { DT, unlinkat } from '../posix/directory.js';
+import { O, openat } from '../posix/file.js';
+import { Stat, statat } from '../posix/stat.js';
+import type { Branch } from './branch.js';
+import { lookup } from './lookup.js';
+import { list } from './merged-directory.js';
+import type { Node } from './node.js';
+import { type PseudoLink, materialize, materializeNames } from './pseudo-link.js';
+import type { UnionState } from './state.js';
+import { unionInode } from './xino.js';
+
+/**
+ * Ends the pseudo-links (of one branch, or all): every name that shows a copy becomes a real link of it, then the
+ * links in `.wh..wh.plnk` go.
+ */
+export function flushPseudoLinks(u: UnionState, branch?: Branch): void {
+  const ending = new Map<number, PseudoLink>();
+  for (const [ino, link] of u.plinks.entries()) if (branch === undefined || link.branch === branch) ending.set(ino, link);
+  if ([...ending.values()].some((link) => hasUnmadeNames(link))) makeNamesReal(u, ending);
+  for (const [ino, link] of ending) {
+    const node = u.nodes.find(ino);
+    if (node !== undefined) leavePseudoLink(u, node, link);
+    unlinkat(link.branch.plinkDir, link.name, 0);
+    u.plinks.forget(ino);
+  }
+}
+
+const counted = new Stat();
+
+/** Whether users see more names than the copy has. */
+function hasUnmadeNames({ branch, name, nlink }: PseudoLink): boolean {
+  return statat(branch.plinkDir, name, counted) >= 0 && nlink > counted.nlink - 1;
+}
+
+/** Walks the union for names, also those that nobody has looked up, that show one of the copies. */
+function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): void {
+  const st = new Stat();
+  const walk = (directory: Node): void => {
+    const { names, types, inodes, branches } = list(u, directory);
+    for (let i = 0; i < names.length; i++) {
+      if (types[i] !== DT.DIR && !links.has(unionInode(branches[i], inodes[i]))) continue;
+      const node = lookup(u, directory, names[i], st);
+      if (node === null) continue;
+      // Held: dropping its last child would drop it while we walk it.
+      node.handles++;
+      if (node.isDirectory) walk(node);
+      else if (links.has(node.ino)) materialize(u, node, directory, names[i]);
+      node.handles--;
+      u.nodes.drop(node);
+    }
+  };
+  walk(u.root);
+}
+
+/** A node that is found by its pseudo-link only goes back to a name, or to none. */
+function leavePseudoLink(u: UnionState, node: Node, link: PseudoLink): void {
+  materializeNames(u, node);
+  if (node.parent?.id !== 0) return;
+  const next = node.links?.[0];
+  if (next !== undefined) {
+    node.setPlace(next.parent, next.name, false);
+    return;
+  }
+  node.anchor = must(openat(link.branch.plinkDir, link.name, O.PATH | O.NOFOLLOW, 0));
+  node.removed = true;
+  u.nodes.disown(node);
+}
