@@ -15,7 +15,6 @@ import type { Link, Node } from './node.js';
 import { anchorOf, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
-import { hidingTimeOf } from './times.js';
 import { birthOf, keepInode } from './xino.js';
 
 let temporaries = 0;
@@ -163,7 +162,7 @@ export function ensureDirectory(u: UnionState, node: Node, target: Branch): bool
   ensureDirectory(u, node.parent, target);
   const { parent } = node;
   puttingInto(u, parent, u.directoryOn(parent, target), () => copyDirectory(u, node, parent, target));
-  node.shownTime = null;
+  u.shownTimes.forget(node);
   return true;
 }
 
@@ -173,7 +172,7 @@ export function ensureDirectory(u: UnionState, node: Node, target: Branch): bool
  */
 function puttingInto(u: UnionState, parent: Node, place: number, work: () => void): void {
   if (u.options.udba === 'none' && place === u.directory(parent, 0)) {
-    hidingTimeOf(parent, place, work);
+    u.shownTimes.keepDuring(parent, place, work);
     return;
   }
   work();

@@ -121,7 +121,7 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
     }
     if (known.type !== what.type || known.top.index > top.index) u.nodes.disown(known);
     else ino = freshInode(top, what.stat.ino, birthOf(what.stat));
-  } else if (what.stat.nlink > 1 && what.type !== S.IFDIR) {
+  } else if (u.plinks.size > 0 && what.type !== S.IFDIR) {
     const linked = u.plinks.revive(u, ino, parent, name, top, out);
     if (linked !== null) return linked;
   }

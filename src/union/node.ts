@@ -4,7 +4,6 @@
 import { close } from '../posix/file.js';
 import { S } from '../posix/stat.js';
 import type { Branch } from './branch.js';
-import type { ShownTime } from './times.js';
 
 /** A name of a node: where lookup found it. */
 export interface Link {
@@ -46,8 +45,6 @@ export class Node {
   cachedSize = 0;
   /** A lower branch may deny somebody a directory that the topmost allows; see permission.ts. */
   restricted = false;
-  /** A directory's modification time where it differs from the branch's; see times.ts. */
-  shownTime: ShownTime | null = null;
   /** Written through this mount since then: the pages are ours, the stamp is old. */
   writtenHere = false;
 

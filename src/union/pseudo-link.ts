@@ -127,8 +127,8 @@ export function redirectPlink(u: UnionState, node: Node, parent: Node, name: str
 
 /** Makes a redirected name real: a hard link of the copy under that name, on the copy's branch. */
 export function materialize(u: UnionState, node: Node, parent: Node, name: string): void {
-  if (node.parent === parent && node.name === name) return;
   const branch = node.top;
+  if ((node.parent === parent && node.name === name) || !branch.writable) return;
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
   keepingTimes(dirfd, () => {

@@ -140,6 +140,7 @@ export function dropName(u: UnionState, node: Node, parent: Node, name: string, 
     return;
   }
   node.removed = true;
+  u.shownTimes.forget(node);
   u.forgetDescriptors(node);
   // Other names that we have not met lead to the same inode: then lookup must find this node again.
   if (node.isDirectory || nlink <= 1) u.nodes.disown(node);

@@ -3,7 +3,6 @@
 import type { Stat } from '../posix/stat.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
-import { showTime } from './times.js';
 
 /** Turns a branch's attributes into the union's. */
 export function fillAttributes(u: UnionState, node: Node, out: Stat): void {
@@ -11,7 +10,7 @@ export function fillAttributes(u: UnionState, node: Node, out: Stat): void {
   if (node.isDirectory) {
     // AUFS adds up the layers; 1 is what file systems say that do not count, and find(1) understands it.
     if (node.layers.length > 1 || node === u.root) out.nlink = 1;
-    showTime(node, out);
+    if (u.shownTimes.size > 0) u.shownTimes.show(node, out);
   } else if (u.plinks.size > 0) {
     // Names on lower branches count, the link in .wh..wh.plnk does not.
     out.nlink = u.plinks.nlink(node.ino) ?? out.nlink;

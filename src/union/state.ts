@@ -14,6 +14,7 @@ import { NodeTable } from './node.js';
 import type { UnionOptions } from './options.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
+import { ShownTimes } from './times.js';
 
 /** The process a request comes from; the adapter fills it in before each call. */
 export interface Caller {
@@ -47,6 +48,7 @@ export class UnionState {
   readonly directories = new HandleTable<DirHandle>();
   readonly plinks = new PseudoLinks();
   readonly policy = new PolicyMemory();
+  readonly shownTimes = new ShownTimes();
   readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0o022 };
   wantEvents = false;
   root!: Node;

@@ -19,7 +19,7 @@ export function keepingTimes(dirfd: number, work: () => void): void {
  * The modification time that a directory goes on showing after a copy-up put something into it, for as long as
  * nothing else changes it: with udba=none AUFS does not refresh the directory's inode then.
  */
-export interface ShownTime {
+interface ShownTime {
   mtime: number;
   mtimeNsec: number;
   /** The branch's own time after the copy-up. */
@@ -27,26 +27,39 @@ export interface ShownTime {
   branchMtimeNsec: number;
 }
 
-const after = new Stat();
+/** By the directory's inode number in the union: the kernel may forget the directory meanwhile. */
+export class ShownTimes {
+  private readonly times = new Map<number, ShownTime>();
 
-/** Runs `work`, which puts a copy into the directory `dirfd` of `node`, and has the node show the time from before. */
-export function hidingTimeOf(node: Node, dirfd: number, work: () => void): void {
-  must(fstat(dirfd, after));
-  showTime(node, after);
-  const { mtime, mtimeNsec } = after;
-  work();
-  must(fstat(dirfd, after));
-  node.shownTime = { mtime, mtimeNsec, branchMtime: after.mtime, branchMtimeNsec: after.mtimeNsec };
-}
-
-/** Puts the time to show into a directory's attributes, if it has one. */
-export function showTime(node: Node, out: Stat): void {
-  const shown = node.shownTime;
-  if (shown === null) return;
-  if (out.mtime !== shown.branchMtime || out.mtimeNsec !== shown.branchMtimeNsec) {
-    node.shownTime = null;
-    return;
+  get size(): number {
+    return this.times.size;
   }
-  out.mtime = shown.mtime;
-  out.mtimeNsec = shown.mtimeNsec;
+
+  /** Runs `work`, which puts a copy into the directory `dirfd` of `node`, and has the node show the time from before. */
+  keepDuring(node: Node, dirfd: number, work: () => void): void {
+    must(fstat(dirfd, after));
+    this.show(node, after);
+    const { mtime, mtimeNsec } = after;
+    work();
+    must(fstat(dirfd, after));
+    this.times.set(node.ino, { mtime, mtimeNsec, branchMtime: after.mtime, branchMtimeNsec: after.mtimeNsec });
+  }
+
+  /** Puts the time to show into a directory's attributes, if it has one. */
+  show(node: Node, out: Stat): void {
+    const shown = this.times.get(node.ino);
+    if (shown === undefined) return;
+    if (out.mtime !== shown.branchMtime || out.mtimeNsec !== shown.branchMtimeNsec) {
+      this.times.delete(node.ino);
+      return;
+    }
+    out.mtime = shown.mtime;
+    out.mtimeNsec = shown.mtimeNsec;
+  }
+
+  forget(node: Node): void {
+    this.times.delete(node.ino);
+  }
 }
+
+const after = new Stat();
