@@ -8,7 +8,7 @@ export type Log = (level: LogLevel, message: string, fields?: object) => void;
 /** A log that can be made to tell more, or less. */
 export interface OpenLog {
   log: Log;
-  setVerbose(on: boolean): void;
+  setVerbose: (on: boolean) => void;
 }
 
 /** A log in JSON lines, appended to a file. Written at once: the last line before a crash is the one needed. */

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statSync, type BigIntStats } from 'node:fs';
 import path from 'node:path';
 import type { Session } from '../fuse/adapter.js';
 import { changeBranches } from '../options/mount.js';
@@ -12,6 +12,7 @@ import type { Log } from './log.js';
 import { changeFlags } from './mount-flags.js';
 import { mountAt } from './mount-table.js';
 import { checkOutside } from './mountpoint.js';
+import { workingDirectoriesOn } from './working-directories.js';
 
 /** What a remount has to say though it succeeded. */
 export interface RemountReport {
@@ -27,7 +28,7 @@ export interface RemountTarget {
   /** Kept up to date. */
   readonly inForce: InForce;
   readonly log: Log;
-  setVerbose(on: boolean): void;
+  setVerbose: (on: boolean) => void;
   /** Called after a remount, also one that failed halfway. */
   changed(): void;
 }
@@ -72,7 +73,7 @@ function checkPaths(target: RemountTarget, steps: readonly RemountStep[]): void 
 
 function checkNewBranch(mountpoint: string, branch: string): void {
   checkOutsideUnion(mountpoint, branch);
-  if (!isDirectory(branch)) throw new MountError(`branch ${branch} is not a directory`);
+  checkDirectory(branch);
   checkOutside(mountpoint, [{ path: branch }]);
 }
 
@@ -80,7 +81,7 @@ function checkNewBranch(mountpoint: string, branch: string): void {
 function checkOutsideUnion(mountpoint: string, branch: string): void {
   const device = mountAt(mountpoint)?.device;
   for (let place = branch; ; place = path.dirname(place)) {
-    if (place === mountpoint || deviceOf(place) === device) {
+    if (place === mountpoint || (device !== undefined && deviceOf(place) === device)) {
       throw new MountError(`branch ${branch} lies in the union itself; choose one outside ${mountpoint}`);
     }
     if (place === '/') return;
@@ -89,18 +90,29 @@ function checkOutsideUnion(mountpoint: string, branch: string): void {
 
 /** `major:minor`, as in proc_pid_mountinfo(5). */
 function deviceOf(name: string): string | undefined {
-  const dev = statSync(name, { throwIfNoEntry: false, bigint: true })?.dev;
-  if (dev === undefined) return undefined;
+  const stat = statOf(name);
+  if (typeof stat === 'string') return undefined;
+  const { dev } = stat;
   // makedev(3) of glibc: bits of both numbers on either side of bit 32.
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
   const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn & 0xffffffffn);
   return `${major}:${minor}`;
 }
 
-function isDirectory(name: string): boolean {
-  const stat = statSync(name, { throwIfNoEntry: false });
-  if (stat === undefined) throw new MountError(`branch ${name} does not exist; make the directory first`);
-  return stat.isDirectory();
+function checkDirectory(branch: string): void {
+  const stat = statOf(branch);
+  if (typeof stat === 'string') throw new MountError(`branch ${branch} ${stat}`);
+  if (!stat.isDirectory()) throw new MountError(`branch ${branch} is not a directory`);
+}
+
+/** What stat(2) tells of a name, or why it does not. */
+function statOf(name: string): BigIntStats | string {
+  try {
+    return statSync(name, { bigint: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist; make the directory first' : `cannot be reached: ${code}`;
+  }
 }
 
 async function carryOut(target: RemountTarget, step: RemountStep, report: RemountReport): Promise<void> {
@@ -120,8 +132,12 @@ async function carryOut(target: RemountTarget, step: RemountStep, report: Remoun
   }
 }
 
-async function change({ session, inForce }: RemountTarget, wanted: ResolvedChange): Promise<void> {
+async function change({ mountpoint, session, inForce }: RemountTarget, wanted: ResolvedChange): Promise<void> {
   const branches = changeBranches(inForce.union.branches, wanted);
+  if (wanted.kind === 'del' && branches.length > 0) {
+    const users = workingDirectoriesOn(mountpoint, wanted.path, branches.map((branch) => branch.path));
+    if (users.length > 0) throw new MountError(`branch ${wanted.path} is busy: ${users.slice(0, 5).join(', ')} in use`);
+  }
   await session.call({ name: 'change', argument: wanted });
   inForce.union = { ...inForce.union, branches };
 }

@@ -25,7 +25,7 @@ export interface MountRequest {
   adapter: Adapter;
   log: Log;
   /** Makes the log tell more, or less. */
-  setVerbose?(on: boolean): void;
+  setVerbose?: (on: boolean) => void;
   /** Already made, with the log in it, where a background process does the mount. */
   state: { directory: string; log: string } | undefined;
   onEvent(event: UnionEvent): void;
@@ -98,9 +98,11 @@ function makeTarget(request: MountRequest, mountpoint: string, directory: string
     mountpoint, session, inForce, log,
     setVerbose: (on) => request.setVerbose?.(on),
     changed: () => {
-      writeInForce(directory, inForce);
       const found = findState(directory);
-      if (found) writeState(directory, { ...found.state, options: optionText(inForce) });
+      // Unmounted meanwhile: there is nothing left to write to.
+      if (found === undefined) return;
+      writeInForce(directory, inForce);
+      writeState(directory, { ...found.state, options: optionText(inForce) });
       log('info', 'remounted', { mountpoint, options: optionText(inForce) });
     },
   };

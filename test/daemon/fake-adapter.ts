@@ -1,4 +1,7 @@
-import type { Adapter, Session, SessionEnd, SessionRequest } from '../../src/fuse/adapter.js';
+import type { Adapter, Command, Session, SessionEnd, SessionRequest } from '../../src/fuse/adapter.js';
+import { changeBranches } from '../../src/options/mount.js';
+import type { ResolvedChange } from '../../src/options/resolve.js';
+import type { BranchSpec } from '../../src/union/options.js';
 
 /** An adapter that mounts nothing: the life cycle around it is what is tried. */
 export class FakeAdapter implements Adapter {
@@ -21,11 +24,18 @@ export class FakeSession implements Session {
   readonly ended: Promise<SessionEnd>;
   readonly unmounts: boolean[] = [];
   readonly events: boolean[] = [];
+  readonly calls: Command[] = [];
+  /** Answers an argument of the command with this error. */
+  readonly refusals = new Map<string, string>();
   busy = false;
   end!: (end: SessionEnd) => void;
 
+  private specs: readonly BranchSpec[];
+  private readonly ids: string[] = [];
+
   constructor(request: SessionRequest) {
-    this.branches = request.union.branches.map(({ path, perm }, index) => ({ id: 64 + index, path, text: `${path}=${perm}` }));
+    this.specs = request.union.branches;
+    this.branches = this.list();
     this.ended = new Promise((resolve) => {
       this.end = resolve;
     });
@@ -35,8 +45,25 @@ export class FakeSession implements Session {
     this.events.push(on);
   }
 
-  call(): Promise<unknown> {
-    return Promise.resolve(undefined);
+  call(command: Command): Promise<unknown> {
+    if (command.name === 'branches') return Promise.resolve(this.list());
+    this.calls.push(command);
+    const refusal = this.refusals.get(command.name);
+    if (refusal !== undefined) return Promise.reject(new Error(refusal));
+    if (command.name === 'stats') return Promise.resolve({ requests: 7 });
+    if (command.name === 'counts') return Promise.resolve({ inodes: 3 });
+    if (command.name === 'list-plinks') return Promise.resolve(['a link']);
+    if (command.name === 'change') this.specs = changeBranches(this.specs, command.argument as ResolvedChange);
+    this.list();
+    return Promise.resolve(null);
+  }
+
+  /** Ids go to paths as they come. */
+  private list(): Session['branches'] {
+    return this.specs.map(({ path, perm }) => {
+      if (!this.ids.includes(path)) this.ids.push(path);
+      return { id: 64 + this.ids.indexOf(path), path, text: `${path}=${perm}` };
+    });
   }
 
   unmount(how: { lazy: boolean }): Promise<void> {
