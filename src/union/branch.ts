@@ -6,7 +6,7 @@ import { S, Stat, fstat } from '../posix/stat.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { encodePath } from './name.js';
-import { KnownInodes } from './xino.js';
+import { KnownInodes } from './known-inodes.js';
 
 /** A union that cannot be made or changed as asked: one clear line for the user. */
 export class UnionError extends Error {
@@ -80,6 +80,13 @@ export class BranchOpener {
   private readonly fileSystems: string[] = [];
   private readonly inodes: KnownInodes[] = [];
 
+  /** `openTable` makes a file for the inode numbers of a file system; null with noxino. */
+  constructor(private readonly openTable: (() => number) | null = null) {}
+
+  close(): void {
+    for (const inodes of this.inodes) inodes.close();
+  }
+
   /** Opens the branch's directory. Throws UnionError with the reason where that cannot be. */
   open(spec: BranchSpec, index: number, unionReadonly: boolean): Branch {
     const root = openat(AT_FDCWD, encodePath(spec.path), O.PATH | O.DIRECTORY, 0);
@@ -93,7 +100,7 @@ export class BranchOpener {
     const dev = `${String(st.devMajor)}:${String(st.devMinor)}`;
     let fs = this.fileSystems.indexOf(dev);
     if (fs < 0) fs = this.fileSystems.push(dev) - 1;
-    const inodes = (this.inodes[fs] ??= new KnownInodes());
+    const inodes = (this.inodes[fs] ??= new KnownInodes(this.openTable));
     return new Branch(this.nextId++, spec.path, root, fs, inodes, spec, index, unionReadonly);
   }
 }

@@ -29,6 +29,7 @@ import { statfs } from './statfs.js';
 import { prepareBranch, releaseBranch } from './whiteout.js';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
 import { unionInode } from './xino.js';
+import { checkXino, openXino, xinoPath } from './xino-file.js';
 
 export { UnionError } from './branch.js';
 
@@ -38,12 +39,15 @@ const FOR_GOOD_SECONDS = 86_400;
 
 export class Union {
   private readonly u: UnionState;
-  private readonly opener = new BranchOpener();
+  private readonly opener: BranchOpener;
 
   /** Opens the branches and makes AUFS's entries on the writable ones. Throws UnionError; nothing stays open then. */
   constructor(options: UnionOptions, hooks: Hooks) {
     this.u = new UnionState(options, hooks);
+    const xino = xinoPath(options);
+    this.opener = new BranchOpener(xino === null ? null : () => openXino(xino));
     try {
+      checkXino(options);
       this.openBranches(options);
       this.makeRoot();
     } catch (error) {
@@ -331,5 +335,6 @@ export class Union {
       close(branch.root);
     }
     u.branches = [];
+    this.opener.close();
   }
 }

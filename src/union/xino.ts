@@ -1,7 +1,7 @@
 // Inode numbers of the union (AUFS: external inode numbers, "xino").
 //
 // A file keeps its number for the life of the mount, across copy-up. A number is made from the file system
-// a branch lies on and the inode number there; only what was copied up needs to be remembered.
+// a branch lies on and the inode number there; only what was copied up needs to be remembered (known-inodes.ts).
 
 import type { Stat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
@@ -12,34 +12,6 @@ const FILE_SYSTEM_STRIDE = 2 ** 40;
 const FIRST_FREE_NUMBER = 2 ** 52;
 
 let nextFree = FIRST_FREE_NUMBER;
-
-/** The inodes of one file system that have another number in the union than their own would give. */
-export class KnownInodes {
-  private readonly numbers = new Map<number, number>();
-  private readonly births = new Map<number, number>();
-
-  get size(): number {
-    return this.numbers.size;
-  }
-
-  /** `birth` 0: not known to the caller. A number whose birth differs was given out again: to another file. */
-  get(ino: number, birth: number): number | undefined {
-    const number = this.numbers.get(ino);
-    if (number === undefined || birth === 0 || this.births.get(ino) === birth) return number;
-    this.delete(ino);
-    return undefined;
-  }
-
-  set(ino: number, birth: number, number: number): void {
-    this.numbers.set(ino, number);
-    this.births.set(ino, birth);
-  }
-
-  delete(ino: number): void {
-    this.numbers.delete(ino);
-    this.births.delete(ino);
-  }
-}
 
 /** When an inode was made, as one number to compare; 0 where the file system does not tell. */
 export function birthOf(st: Stat): number {

@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Branch } from '../../src/union/branch.js';
-import { KnownInodes, forgetInode, freshInode, keepInode, unionInode } from '../../src/union/xino.js';
+import { KnownInodes } from '../../src/union/known-inodes.js';
+import { forgetInode, freshInode, keepInode, unionInode } from '../../src/union/xino.js';
 import { DISK, MEMORY, makeUnion, scratch, takeInode, useUnions } from './helpers.js';
 
 useUnions();
 
 function branch(fs: number): Branch {
-  return { fs, inodes: new KnownInodes() } as unknown as Branch;
+  return { fs, inodes: new KnownInodes(() => -1) } as unknown as Branch;
 }
 
 test('a number of the first file system is itself; those of the others do not meet it', () => {
