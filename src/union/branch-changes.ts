@@ -4,8 +4,11 @@
 // their layers decide what is seen; files keep the place they have as long as its branch stays, so that what is
 // open goes on.
 
-import { close } from '../posix/file.js';
+import { AT } from '../posix/directory.js';
+import { Errno } from '../posix/errno.js';
+import { O, close, openat } from '../posix/file.js';
 import { type Branch, type BranchOpener, UnionError, overlapError, permissionText } from './branch.js';
+import type { FileHandle } from './file-handle.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import type { BranchSpec } from './options.js';
@@ -118,7 +121,34 @@ export function settle(u: UnionState): void {
     refresh(u, node);
     u.hooks.attributesChanged?.(node.id);
   }
+  for (const handle of u.files.all()) detachHidden(u, handle);
   u.hooks.branchesChanged?.();
+}
+
+/**
+ * An open file whose name now shows another, or nothing, goes on like one that was unlinked: a write must not copy it
+ * up over what hides it. A later lookup may find it under its name again.
+ */
+function detachHidden(u: UnionState, handle: FileHandle): void {
+  const { node } = handle;
+  if (node.anchor >= 0 || handle.branch !== node.top || !isHidden(u, node)) return;
+  const anchor = openat(AT.FDCWD, `/proc/self/fd/${String(handle.fd)}`, O.PATH, 0);
+  if (anchor < 0) return;
+  node.anchor = anchor;
+  node.removed = true;
+}
+
+function isHidden(u: UnionState, node: Node): boolean {
+  const { parent, links } = node;
+  if (node.removed) return true;
+  if (parent === null || parent.id === 0 || links !== null) return false;
+  try {
+    return parent.removed || !probe(u, parent, node.name, found) || found.layers[0] !== node.top;
+  } catch (error) {
+    // Its directory was taken away directly on the branch.
+    if (error instanceof Errno) return true;
+    throw error;
+  }
 }
 
 const found = new Probe();

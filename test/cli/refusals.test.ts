@@ -57,6 +57,8 @@ describe('help', () => {
     [['help'], 'Examples:'],
     [['mount', '--help'], 'tsaufs mount -o br=./image1:./image2 ./container'],
     [['help', 'mount'], 'tsaufs mount -o br=./image1:./image2 ./container'],
+    [['remount', '--help'], 'tsaufs remount -o append:./image3 ./container'],
+    [['help', 'remount'], 'tsaufs remount -o append:./image3 ./container'],
     [['umount', '-h'], 'tsaufs umount ./container'],
     [['list', '--help'], 'tsaufs list'],
     [['--version'], 'tsaufs 0.'],

@@ -55,6 +55,32 @@ describe('add', () => {
     expect(t.ino('a')).not.toBe(handle.node.ino);
   });
 
+  test.each([0, 1])('on %i, hiding what is open: a write goes to a copy that nobody else sees', (index) => {
+    const t = makeUnion([['rw'], ['ro', { 'a': 'low', 'd/b': 'low' }]]);
+    const [a, b] = [t.open('a', O.RDWR), t.open('d/b', O.RDWR)];
+    add(t, index, index === 0 ? 'rw' : 'ro+wh', { 'a': 'new', '.wh.d': '' });
+    t.writeTo(a, 'LOW');
+    t.writeTo(b, 'LOW');
+    expect([t.readFrom(a), t.readFrom(b), t.read('a'), t.has('d')]).toEqual(['LOW', 'LOW', 'new', false]);
+    const written = index === 0 ? ['.wh.d', 'a'] : [];
+    expect(t.names(0).filter((name) => !name.startsWith('.wh..')).sort()).toEqual(written);
+    for (const handle of [a, b]) t.release(handle);
+    remove(t, index);
+    expect([t.read('a'), t.read('d/b')]).toEqual(['low', 'low']);
+  });
+
+  test('what was hidden while it was open is the same file again when the branch goes', () => {
+    const t = makeUnion([['rw', { a: 'old' }]]);
+    const handle = t.open('a', O.RDWR);
+    const { ino } = handle.node;
+    add(t, 0, 'ro', { a: 'new' });
+    expect(t.ino('a')).not.toBe(ino);
+    remove(t, 0);
+    expect(t.ino('a')).toBe(ino);
+    t.writeTo(handle, 'OLD');
+    expect([t.read('a'), t.text(0, 'a')]).toEqual(['OLD', 'OLD']);
+  });
+
   test('a directory that the new branch hides is gone for who is inside', () => {
     const t = makeUnion([['rw', { 'd/a': '' }]]);
     const d = t.walk('d');
