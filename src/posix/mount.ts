@@ -2,7 +2,7 @@
  * mount(2) and umount2(2). Both need CAP_SYS_ADMIN.
  */
 import { slotA, slotB, slotC, slotD } from './name.js';
-import { NR, sys2, sys5 } from './syscall.js';
+import { AT_FDCWD, NR, sys2, sys3, sys5 } from './syscall.js';
 
 /** Flags of mount(2); linux/mount.h. */
 export const MS = {
@@ -58,4 +58,18 @@ export function umount2(target: string, flags: number): number {
   const bad = slotA.put(target);
   if (bad < 0) return bad;
   return sys2(NR.umount2, slotA.address, flags);
+}
+
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+
+/**
+ * open_tree(2) with OPEN_TREE_CLONE: an O_PATH descriptor of `path` on a private copy of its mount, without the mounts
+ * below it. The copy keeps the file system, not the original mount, which can be unmounted; it goes with its last
+ * descriptor. Or -errno: EPERM without CAP_SYS_ADMIN, EINVAL for a mount that may not be copied.
+ */
+export function cloneMount(path: string): number {
+  const bad = slotA.put(path);
+  if (bad < 0) return bad;
+  return sys3(NR.open_tree, AT_FDCWD, slotA.address, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }

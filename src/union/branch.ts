@@ -3,6 +3,7 @@
 import { O, close, openat } from '../posix/file.js';
 import { E, errnoName } from '../posix/errno.js';
 import { S, Stat, fstat } from '../posix/stat.js';
+import { cloneMount } from '../posix/mount.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { encodePath } from './name.js';
@@ -89,7 +90,7 @@ export class BranchOpener {
 
   /** Opens the branch's directory. Throws UnionError with the reason where that cannot be. */
   open(spec: BranchSpec, index: number, unionReadonly: boolean): Branch {
-    const root = openat(AT_FDCWD, encodePath(spec.path), O.PATH | O.DIRECTORY, 0);
+    const root = openBranch(encodePath(spec.path));
     if (root < 0) throw new UnionError(whyNotABranch(spec.path, -root));
     const st = new Stat();
     const failed = fstat(root, st);
@@ -103,6 +104,17 @@ export class BranchOpener {
     const inodes = (this.inodes[fs] ??= new KnownInodes(this.openTable));
     return new Branch(this.nextId++, spec.path, root, fs, inodes, spec, index, unionReadonly);
   }
+}
+
+/**
+ * As root on a private copy of the mount, as overlayfs does: then the union's own mount, or another one, may lie over
+ * the branch without our walking into it, what is mounted below the branch is not part of it (aufs(5)), and the
+ * branch's file system can be unmounted where it was, at once after the union.
+ */
+function openBranch(path: string): number {
+  const cloned = cloneMount(path);
+  // An ordinary user, or a mount that may not be copied.
+  return cloned >= 0 ? cloned : openat(AT_FDCWD, path, O.PATH | O.DIRECTORY, 0);
 }
 
 function whyNotABranch(path: string, errno: number): string {

@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { E } from '../../src/posix/errno.js';
-import { MNT, mount, MS, umount2, UMOUNT_NOFOLLOW } from '../../src/posix/mount.js';
+import { close, O, openat } from '../../src/posix/file.js';
+import { cloneMount, MNT, mount, MS, umount2, UMOUNT_NOFOLLOW } from '../../src/posix/mount.js';
 import { isRoot, onEachFileSystem } from './scratch.js';
 
 /** The mount options, type and source of a mount point, as the kernel shows them; undefined: nothing is mounted there. */
@@ -25,6 +26,31 @@ onEachFileSystem('mount', (scratch) => {
     } finally {
       umount2(point, MNT.DETACH);
     }
+  });
+
+  test.skipIf(!isRoot)('a private copy of a mount outlives it, and does not hold it', () => {
+    const point = join(scratch.path, 'cloned');
+    mkdirSync(join(point, 'below'), { recursive: true });
+    let copy = -1;
+    try {
+      expect(mount('x', point, 'tmpfs', 0, null)).toBe(0);
+      mkdirSync(join(point, 'below'));
+      expect(mount('y', join(point, 'below'), 'tmpfs', 0, null)).toBe(0);
+      writeFileSync(join(point, 'below', 'mounted'), '');
+      copy = cloneMount(point);
+      expect(copy).toBeGreaterThan(0);
+      expect(umount2(join(point, 'below'), 0)).toBe(0);
+      expect(umount2(point, 0)).toBe(0);
+      expect(openat(copy, 'below/mounted', O.RDONLY, 0)).toBe(-E.ENOENT);
+      const made = openat(copy, 'below/made', O.CREAT | O.WRONLY, 0o600);
+      expect(made).toBeGreaterThan(0);
+      close(made);
+    } finally {
+      if (copy >= 0) close(copy);
+      umount2(join(point, 'below'), MNT.DETACH);
+      umount2(point, MNT.DETACH);
+    }
+    expect(cloneMount(join(scratch.path, 'none'))).toBe(-E.ENOENT);
   });
 
   test.skipIf(!isRoot)('errors', () => {
