@@ -180,7 +180,7 @@ async function act(
       const branch = branchIndex(inForce.union, step.branch);
       await session.call({ name: 'trunc-xino', argument: branch }).catch((error: unknown) => {
         if (!errorLine(error).startsWith('unknown command')) throw error;
-        report.notes.push('trunc_xino has no effect: inode numbers are kept in memory, one entry for each file in use');
+        report.notes.push('trunc_xino has no effect: the inode number tables of tsaufs are not truncated');
       });
     }
   }

@@ -48,9 +48,10 @@ export class PseudoLinks {
     let node = this.directories.get(branch);
     if (node === undefined) {
       node = new Node(0, S.IFDIR, null, PLINK_DIRECTORY, branch.alone);
-      node.fds = [branch.plinkDir];
       this.directories.set(branch, node);
     }
+    // Another one once the branch was read-only, or the union noplink, for a time.
+    node.fds = [branch.plinkDir];
     return node;
   }
 

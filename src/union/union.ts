@@ -19,6 +19,7 @@ import {
   type DirHandle, fsyncdir, opendir, readdir, readdirplus, releasedir,
 } from './merged-directory.js';
 import { Node } from './node.js';
+import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
@@ -298,16 +299,8 @@ export class Union {
   }
 
   private set(changes: Partial<UnionOptions>): null {
-    const { u } = this;
-    const readonlyChanges = changes.readonly !== undefined && changes.readonly !== u.options.readonly;
-    u.options = { ...u.options, ...changes };
-    if (readonlyChanges) {
-      for (const branch of u.branches) {
-        branch.writable = branch.spec.perm === 'rw' && !u.options.readonly;
-        if (branch.writable && branch.orphanDir < 0) prepareBranch(branch, u.options.plink);
-      }
-    }
-    if (readonlyChanges || 'udba' in changes || 'shwh' in changes || 'dirperm1' in changes) settle(u);
+    const lookAgain = changeOptions(this.u, changes);
+    if (lookAgain) settle(this.u);
     return null;
   }
 

@@ -102,6 +102,23 @@ export function prepareBranch(branch: Branch, plink: boolean): void {
   }
 }
 
+/** `.wh..wh.plnk` comes or goes, as plink and noplink have it, on a branch that is prepared. Throws UnionError. */
+export function setPlinkDirectory(branch: Branch, plink: boolean): void {
+  if (plink === branch.plinkDir >= 0) return;
+  if (plink) {
+    try {
+      branch.plinkDir = baseDirectory(branch, PLINK_DIRECTORY);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      throw new UnionError(whyNotWritable(branch, error));
+    }
+    return;
+  }
+  close(branch.plinkDir);
+  branch.plinkDir = -1;
+  unlinkat(branch.root, PLINK_DIRECTORY, AT.REMOVEDIR);
+}
+
 function whyNotWritable(branch: Branch, error: Errno): string {
   switch (error.errno) {
     case E.EROFS:

@@ -224,6 +224,52 @@ describe('mod', () => {
   });
 });
 
+test('pseudo-links are made again after a branch was ro for a time', () => {
+  const t = makeUnion([['rw'], ['ro', { a: 'A', b: { same: 'a' }, c: 'C', d: { same: 'c' } }]]);
+  t.write('a', 'new');
+  t.unlink('a');
+  expect(t.read('b')).toBe('new');
+  modify(t, 0, 'ro');
+  modify(t, 0, 'rw');
+  t.write('c', 'new');
+  t.unlink('c');
+  expect([t.read('b'), t.read('d'), t.has('c')]).toEqual(['new', 'new', false]);
+});
+
+describe('options of what is mounted', () => {
+  const plinks = (t: TestUnion): string[] => readdirSync(`${t.branch(0)}/.wh..wh.plnk`);
+
+  test('noplink makes pseudo-links real and removes their directory, plink makes it again', () => {
+    const t = makeUnion([['rw'], ['ro', { a: 'A', b: { same: 'a' }, c: 'C', d: { same: 'c' } }]]);
+    t.write('a', 'new');
+    expect(plinks(t)).toHaveLength(1);
+    t.union.command('set', { plink: false });
+    expect([t.names(0).includes('.wh..wh.plnk'), t.read('b'), t.text(0, 'b')]).toEqual([false, 'new', 'new']);
+    t.union.command('set', { plink: true });
+    t.write('c', 'new');
+    expect([plinks(t).length, t.read('d')]).toEqual([1, 'new']);
+  });
+
+  test('read-only: pseudo-links are made real before', () => {
+    const t = makeUnion([['rw'], ['ro', { a: 'A', b: { same: 'a' } }]]);
+    t.write('a', 'new');
+    t.union.command('set', { readonly: true });
+    expect([plinks(t), t.text(0, 'b')]).toEqual([[], 'new']);
+  });
+
+  test('an xino file that exists is refused, and nothing changes', () => {
+    const t = makeUnion([['rw', { x: '' }]]);
+    expect(() => t.union.command('set', { xino: t.on(0, 'x'), udba: 'none' })).toThrow('exists already');
+    expect([t.u.options.xino, t.u.options.udba]).toEqual([undefined, 'reval']);
+  });
+
+  test('rw of a union whose branch cannot be written is refused, and nothing changes', () => {
+    const t = makeUnion([['rw', { '.wh..wh.orph': 'in the way' }]], { readonly: true });
+    expect(() => t.union.command('set', { readonly: false })).toThrow(UnionError);
+    expect([t.u.options.readonly, failure(() => t.make('b'))]).toEqual([true, 'EROFS']);
+  });
+});
+
 test('changes of what is mounted: read-only and back', () => {
   const t = makeUnion([['rw', { a: '' }]]);
   t.union.command('set', { readonly: true });

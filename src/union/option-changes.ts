@@ -1,0 +1,46 @@
+// Options that change while the union is mounted (aufs(5), "remount").
+
+import { prepareBranch, releaseBranch, setPlinkDirectory } from './whiteout.js';
+import type { Branch } from './branch.js';
+import type { UnionOptions } from './options.js';
+import { flushPseudoLinks } from './pseudo-link-flush.js';
+import type { UnionState } from './state.js';
+import { checkXino } from './xino-file.js';
+
+/**
+ * Puts changed options in force; all of them or, with a UnionError, none. Returns whether what is known of names
+ * must be looked up again.
+ */
+export function changeOptions(u: UnionState, changes: Partial<UnionOptions>): boolean {
+  const before = u.options;
+  const next = { ...before, ...changes };
+  if (next.xino !== before.xino) checkXino(next);
+  // While the names can still be made: afterwards the pseudo-links would hold until the unmount (aufs(5), clean_plink).
+  if ((next.readonly && !before.readonly) || (before.plink && !next.plink)) flushPseudoLinks(u);
+  prepareBranches(u, next);
+  for (const branch of u.branches) branch.writable = takesWrites(branch, next);
+  u.options = next;
+  return next.readonly !== before.readonly || 'udba' in changes || 'shwh' in changes || 'dirperm1' in changes;
+}
+
+function takesWrites(branch: Branch, options: UnionOptions): boolean {
+  return branch.spec.perm === 'rw' && !options.readonly;
+}
+
+function prepareBranches(u: UnionState, next: UnionOptions): void {
+  const prepared: Branch[] = [];
+  try {
+    for (const branch of u.branches) {
+      if (!takesWrites(branch, next)) continue;
+      if (branch.orphanDir >= 0) {
+        setPlinkDirectory(branch, next.plink);
+      } else {
+        prepared.push(branch);
+        prepareBranch(branch, next.plink);
+      }
+    }
+  } catch (error) {
+    prepared.forEach(releaseBranch);
+    throw error;
+  }
+}
