@@ -52,6 +52,7 @@ export function getattr(u: UnionState, node: Node, handle: FileHandle | null, ou
 export function setattr(u: UnionState, node: Node, handle: FileHandle | null, change: SetAttr, out: Stat): void {
   u.refresh(node);
   const { valid } = change;
+  u.watch?.ownAttributes(node);
   if (valid & SET.SIZE) setSize(u, node, handle, change.size);
   else makeWritable(u, node);
   if (valid & (SET.UID | SET.GID)) setOwner(u, node, change);

@@ -19,6 +19,8 @@ export function copyUpOnOpen(u: UnionState, node: Node): void {
   const target = writableAbove(u, top);
   if (target === null) return;
   const { parent, name } = node;
+  u.watch?.comes(parent, name);
+  u.watch?.goes(parent, name);
   copyUp(u, node, target);
   if (moo && !node.isDirectory) unlinkat(u.directoryOn(parent, top), name, 0);
 }

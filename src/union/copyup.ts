@@ -54,6 +54,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     return;
   }
   const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
+  u.watch?.comes(parent, name);
   ensureDirectory(u, parent, target);
   const source = u.directoryOn(node.parent!, node.top);
   const st = new Stat();
@@ -159,6 +160,7 @@ function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number):
 export function ensureDirectory(u: UnionState, node: Node, target: Branch): boolean {
   if (node.layerOf(target) >= 0) return false;
   if (node.removed || node.parent === null) throw new Errno(E.ENOENT);
+  u.watch?.comes(node.parent, node.name);
   ensureDirectory(u, node.parent, target);
   const { parent } = node;
   puttingInto(u, parent, u.directoryOn(parent, target), () => copyDirectory(u, node, parent, target));

@@ -83,6 +83,7 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
 }
 
 function truncate(u: UnionState, node: Node, kill: boolean): void {
+  u.watch?.ownAttributes(node);
   close(must(openNode(u, node, O.WRONLY | O.TRUNC | O.NONBLOCK)));
   if (kill) killSuidgid(u, node);
   node.writtenHere = true;
@@ -161,6 +162,7 @@ export function write(
 ): number {
   const fd = mustWrite(u, handle);
   if (kill) killSuidgid(u, handle.node);
+  u.watch?.ownContent(handle.node);
   handle.node.writtenHere = true;
   return must(pwrite(fd, address, size, offset));
 }
@@ -183,6 +185,7 @@ export function fsyncFile(u: UnionState, handle: FileHandle, datasync: boolean):
 
 export function allocateSpace(u: UnionState, handle: FileHandle, mode: number, offset: number, length: number): void {
   const fd = mustWrite(u, handle);
+  u.watch?.ownContent(handle.node);
   handle.node.writtenHere = true;
   must(fallocate(fd, mode, offset, length));
 }
@@ -196,6 +199,7 @@ export function copyRange(
   u: UnionState, input: FileHandle, offIn: number, output: FileHandle, offOut: number, length: number,
 ): number {
   const to = mustWrite(u, output);
+  u.watch?.ownContent(output.node);
   output.node.writtenHere = true;
   return must(copyFileRange(follow(u, input), offIn, to, offOut, length, 0));
 }

@@ -115,11 +115,13 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
   out.copy(what.stat);
   if (known !== undefined) {
     if (known.type === what.type) {
-      if (known.isDirectory) return adoptDirectory(u, known, parent, name, what, out);
-      if (known.top === top) return adoptFile(u, known, parent, name, out);
-      if (redirectPlink(u, known, parent, name, out)) return known;
+      if (known.isDirectory && !staysElsewhere(u, known, parent, name, what)) {
+        return adoptDirectory(u, known, parent, name, what, out);
+      }
+      if (!known.isDirectory && known.top === top) return adoptFile(u, known, parent, name, out);
+      if (!known.isDirectory && redirectPlink(u, known, parent, name, out)) return known;
     }
-    if (known.type !== what.type || known.top.index > top.index) u.nodes.disown(known);
+    if (known.type !== what.type || (!known.isDirectory && known.top.index > top.index)) u.nodes.disown(known);
     else ino = freshInode(top, what.stat.ino, birthOf(what.stat));
   } else if (u.plinks.size > 0 && what.type !== S.IFDIR) {
     const linked = u.plinks.revive(u, ino, parent, name, top, out);
@@ -134,10 +136,23 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
   return node;
 }
 
+/**
+ * Whether a known directory is still where it was, though another is found under its number: somebody took them
+ * apart directly, by renaming one of its layers.
+ */
+function staysElsewhere(u: UnionState, node: Node, parent: Node, name: string, what: Probe): boolean {
+  if (node.removed || node.parent === null || (node.parent === parent && node.name === name)) return false;
+  if (node.parent.removed || node.parent.layerOf(node.top) < 0) return false;
+  if (statat(u.directoryOn(node.parent, node.top), node.name, place) < 0) return false;
+  if (node.top === what.layers[0] && place.ino === what.stat.ino) return false;
+  return unionInode(node.top, place.ino, birthOf(place)) === node.ino;
+}
+
 function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, what: Probe, out: Stat): Node {
   if (node.parent !== parent || node.name !== name) {
     // Renamed directly on a branch: what we knew of its place is old.
     u.forgetDescriptors(node);
+    u.watch?.uncover(node);
     node.setPlace(parent, name, false);
   }
   if (!sameLayers(node.layers, what.layers)) {

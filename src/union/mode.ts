@@ -8,6 +8,7 @@ import { placeOf, statNode } from './place.js';
 import type { UnionState } from './state.js';
 
 export function setMode(u: UnionState, node: Node, mode: number): void {
+  u.watch?.ownAttributes(node);
   const place = placeOf(u, node);
   must(place.name === '' ? fchmod(place.fd, mode) : fchmodat(place.fd, place.name, mode));
 }

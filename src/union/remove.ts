@@ -79,6 +79,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
     removeDirectory(dirfd, name);
     forgetInode(branch, target.stat.ino);
   });
+  u.watch?.uncover(node);
   dropName(u, node, parent, name, 1);
   parent.version++;
   u.event('rmdir', branch, () => childPath(parent, name));
@@ -99,6 +100,7 @@ function find(u: UnionState, parent: Node, name: string): void {
   u.refresh(parent);
   if (parent.removed || !probe(u, parent, name, target)) throw new Errno(E.ENOENT);
   mustTakeEntries(u, parent);
+  u.watch?.goes(parent, name);
 }
 
 function whiteout(u: UnionState, branch: Branch, dirfd: number, parent: Node, name: string): void {

@@ -37,6 +37,8 @@ export function rename(
   const replaced = probe(u, newParent, newName, target);
   mustTakeEntries(u, parent);
   mustTakeEntries(u, newParent);
+  u.watch?.goes(parent, name);
+  u.watch?.comes(newParent, newName);
   if (flags & RENAME.EXCHANGE) return exchange(u, parent, name, newParent, newName, replaced);
   if (replaced && flags & RENAME.NOREPLACE) throw new Errno(E.EEXIST);
 
@@ -55,6 +57,7 @@ function renameOver(
   u: UnionState, moving: Node, parent: Node, name: string, newParent: Node, newName: string, victim: Node | undefined,
 ): void {
   if (victim !== undefined) mustBeAlike(moving, victim);
+  if (moving.isDirectory) u.watch?.moves(moving);
   const branch = linkBranch(u, newParent, source.layers[0], target);
   // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);
@@ -109,6 +112,7 @@ function move(
   if (wasWhiteout) removeWhiteout(to, newName);
 
   if (victim !== undefined) {
+    u.watch?.uncover(victim);
     if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat.ino);
     dropName(u, victim, newParent, newName, linksBefore);
   }
@@ -178,6 +182,9 @@ function exchange(
   if (!single || !branch.writable) throw new Errno(E.EINVAL);
   const one = nodeOf(u, parent, name, source, u.scratch);
   const other = knownOrNew(u, newParent, newName);
+  u.watch?.comes(parent, name);
+  u.watch?.goes(newParent, newName);
+  for (const node of [one, other]) if (node.isDirectory) u.watch?.moves(node);
   if (showsBelow(u, parent, name, branch) || showsBelow(u, newParent, newName, branch)) throw new Errno(E.EINVAL);
   const from = u.directoryOn(parent, branch);
   const to = u.directoryOn(newParent, branch);

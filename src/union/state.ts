@@ -15,6 +15,7 @@ import type { UnionOptions } from './options.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
 import { ShownTimes } from './times.js';
+import type { Stale, Watch } from './watch.js';
 
 /** The process a request comes from; the adapter fills it in before each call. */
 export interface Caller {
@@ -34,6 +35,8 @@ export interface Hooks {
   attributesChanged?(node: number): void;
   /** Branches came or went: the kernel must look every name up again. */
   branchesChanged?(): void;
+  /** Something was changed directly on a branch; takes effect soon. Without it branches are not watched. */
+  stale?(what: Stale): void;
 }
 
 /** Directories whose descriptors stay open before the least used are closed. */
@@ -49,6 +52,8 @@ export class UnionState {
   readonly plinks = new PseudoLinks();
   readonly policy = new PolicyMemory();
   readonly shownTimes = new ShownTimes();
+  /** Null with udba=none, and where nobody could be told. */
+  watch: Watch | null = null;
   readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0o022 };
   wantEvents = false;
   root!: Node;
@@ -67,6 +72,7 @@ export class UnionState {
   ) {
     this.nodes.onDrop = (node) => {
       if (node.fds !== null) this.openDirectories.delete(node);
+      if (node.isDirectory) this.watch?.uncover(node);
     };
   }
 
@@ -150,6 +156,13 @@ export class UnionState {
     const layer = node.layerOf(branch);
     if (layer < 0) throw new Errno(E.ESTALE);
     return this.directory(node, layer);
+  }
+
+  /** The known directories with open descriptors that were found under a name. */
+  directoriesAt(parent: Node, name: string): Node[] {
+    const found: Node[] = [];
+    for (const node of this.openDirectories) if (node.parent === parent && node.name === name) found.push(node);
+    return found;
   }
 
   /** Called between operations, when no descriptor handed out by `directory` is in use. */

@@ -27,6 +27,7 @@ import { rename } from './rename.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
 import { statfs } from './statfs.js';
+import { Watch } from './watch.js';
 import { prepareBranch, releaseBranch } from './whiteout.js';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
 import { unionInode } from './xino.js';
@@ -34,9 +35,9 @@ import { checkXino, openXino, xinoPath } from './xino-file.js';
 
 export { UnionError } from './branch.js';
 
-/** How long the kernel may trust what it was told, in seconds, where direct changes are looked for. */
-const REVALIDATE_SECONDS = 1;
+/** How long the kernel may trust what it was told, in seconds: what is watched, and what is not. */
 const FOR_GOOD_SECONDS = 86_400;
+const UNWATCHED_SECONDS = 0.05;
 
 export class Union {
   private readonly u: UnionState;
@@ -51,6 +52,7 @@ export class Union {
       checkXino(options);
       this.openBranches(options);
       this.makeRoot();
+      this.watchAsAsked();
     } catch (error) {
       this.close();
       throw error;
@@ -101,11 +103,49 @@ export class Union {
     this.u.wantEvents = on;
   }
 
-  /** How long the kernel may cache names in a directory, or attributes, in seconds. */
-  cacheSeconds(directory?: Node): number {
+  // --- direct changes of branches (watch.ts) ---------------------------------------------------
+
+  private watchAsAsked(): void {
+    const { u } = this;
+    const wanted = u.options.udba !== 'none' && u.hooks.stale !== undefined;
+    if (wanted === (u.watch !== null)) return;
+    u.watch?.close();
+    u.watch = wanted ? Watch.start(u) : null;
+  }
+
+  /** A descriptor that can be read when branches were changed; then `notice` is to be called. -1: there is none. */
+  get changes(): number {
+    return this.u.watch?.fd ?? -1;
+  }
+
+  /** Tells, by the hook `stale`, what others changed. Between requests. */
+  notice(): void {
+    this.u.watch?.notice();
+  }
+
+  /** To be called after the reply to each request, with its error (positive) or 0. */
+  settled(error: number): void {
+    this.u.watch?.settled(error);
+  }
+
+  /** How long the kernel may cache names in a directory, in seconds. */
+  cacheSeconds(directory: Node): number {
+    const { u } = this;
     // A lower branch may deny another caller what this one was told.
-    if (directory?.restricted === true && !this.u.options.dirperm1) return 0;
-    return this.u.options.udba === 'none' ? FOR_GOOD_SECONDS : REVALIDATE_SECONDS;
+    if (directory.restricted && !u.options.dirperm1) return 0;
+    return u.options.udba === 'none' || u.watch?.isCovered(directory) === true ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
+  }
+
+  /**
+   * How long the kernel may cache attributes, in seconds. What happens to a file is seen in the directory through which
+   * it is done: there may be others that hold a name of it.
+   */
+  attributeSeconds(node: Node, attributes: Stat): number {
+    const { u } = this;
+    if (u.options.udba === 'none') return FOR_GOOD_SECONDS;
+    if (u.watch === null) return UNWATCHED_SECONDS;
+    const watched = node.isDirectory ? u.watch.isCovered(node) : attributes.nlink <= 1 && u.watch.isCovered(node.parent);
+    return watched ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
   }
 
   fileHandle(id: number): FileHandle | undefined {
@@ -122,10 +162,12 @@ export class Union {
 
   lookup(parent: Node, name: string, out: Stat): Node | null {
     this.u.trimDirectories();
+    this.u.watch?.cover(parent);
     return lookup(this.u, parent, name, out);
   }
 
   getattr(node: Node, handle: FileHandle | null, out: Stat): void {
+    if (node.isDirectory) this.u.watch?.cover(node);
     getattr(this.u, node, handle, out);
   }
 
@@ -211,6 +253,7 @@ export class Union {
 
   opendir(node: Node): DirHandle {
     this.u.trimDirectories();
+    this.u.watch?.cover(node);
     return opendir(this.u, node);
   }
 
@@ -284,6 +327,7 @@ export class Union {
           inodes: this.u.nodes.size,
           openFiles: [...this.u.files.all()].length,
           openDirectories: [...this.u.directories.all()].length,
+          ...this.u.watch?.stats(),
         };
       default:
         throw new UnionError(`unknown command ${name}`);
@@ -300,6 +344,7 @@ export class Union {
 
   private set(changes: Partial<UnionOptions>): null {
     const lookAgain = changeOptions(this.u, changes);
+    this.watchAsAsked();
     if (lookAgain) settle(this.u);
     return null;
   }
@@ -318,6 +363,8 @@ export class Union {
   close(): void {
     const { u } = this;
     this.flushPlinks();
+    u.watch?.close();
+    u.watch = null;
     for (const handle of u.files.all()) close(handle.fd);
     for (const node of u.nodes.all()) {
       if (node.fds !== null) u.forgetDescriptors(node);

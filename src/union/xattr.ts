@@ -23,6 +23,7 @@ export function setxattr(
   u: UnionState, node: Node, name: string, address: number, size: number, flags: number, killSgid: boolean,
 ): void {
   u.refresh(node);
+  u.watch?.ownAttributes(node);
   makeWritable(u, node);
   const { fd, name: at } = placeOf(u, node);
   must(at === '' ? fsetxattr(fd, name, address, size, flags) : lsetxattrat(fd, at, name, address, size, flags));
@@ -39,6 +40,7 @@ export function listxattr(u: UnionState, node: Node, address: number, size: numb
 
 export function removexattr(u: UnionState, node: Node, name: string): void {
   u.refresh(node);
+  u.watch?.ownAttributes(node);
   makeWritable(u, node);
   const { fd, name: at } = placeOf(u, node);
   must(at === '' ? fremovexattr(fd, name) : lremovexattrat(fd, at, name));

@@ -106,6 +106,10 @@ export class Loopback implements UnionOps {
     return must(openat(AT_FDCWD, `/proc/self/fd/${node.fd}`, flags & ~(O.NOFOLLOW | O.CREAT | O.EXCL), 0));
   }
 
+  attributeSeconds(): number {
+    return this.cacheSeconds();
+  }
+
   cacheSeconds(): number {
     return this.seconds;
   }

@@ -8,6 +8,7 @@ import type { InitWishes } from './init.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { checkMountpoint, type Mounted, mountFuse, unmountFuse } from './mount.js';
 import { Notifier } from './notification.js';
+import { NotifierThread } from './notifier-thread.js';
 
 /** The largest WRITE and READ: the most the kernel allows (256 pages). */
 const MAX_TRANSFER = 1024 * 1024;
@@ -41,6 +42,8 @@ class KernelSession implements Session {
   private readonly control: number;
   private mounted: Mounted | null = null;
   private notifier: Notifier | null = null;
+  /** Where branches are watched for direct changes. */
+  private notifying: NotifierThread | null = null;
   private over: SessionEnd | null = null;
   private resolveEnded!: (end: SessionEnd) => void;
 
@@ -95,7 +98,9 @@ class KernelSession implements Session {
     }
     this.notifier = new Notifier(this.mounted.fd);
     const ready = this.stage('ready');
-    this.tell({ kind: 'serve', fd: this.mounted.fd });
+    if (this.request.union.udba !== 'none') this.notifying = new NotifierThread(this.mounted.fd);
+    const end = this.notifying?.end;
+    this.tell({ kind: 'serve', fd: this.mounted.fd, notifier: end ?? null }, end === undefined ? [] : [end.port]);
     await ready;
   }
 
@@ -124,9 +129,9 @@ class KernelSession implements Session {
     await unmountFuse(this.mounted, how.lazy);
   }
 
-  private tell(message: ToWorker): void {
+  private tell(message: ToWorker, transfer: MessagePort[] = []): void {
     if (this.over !== null) return;
-    this.port.postMessage(message);
+    this.port.postMessage(message, transfer);
     eventfdAdd(this.control);
   }
 
@@ -181,6 +186,7 @@ class KernelSession implements Session {
       this.notifier = null;
       close(this.mounted.fd);
       if (end.reason === 'failed') await unmountFuse(this.mounted, true).catch(() => undefined);
+      await this.notifying?.close();
     }
     close(this.control);
     this.over = end;

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { E } from '../../posix/errno.js';
-import { poll2 } from '../../posix/event.js';
+import { POLL, poll } from '../../posix/event.js';
 import { read, write } from '../../posix/file.js';
 import { allocate, type Block } from '../../posix/memory.js';
 import { MIN_READ_BUFFER, OUT_HEADER_SIZE } from './wire.js';
@@ -33,6 +33,8 @@ export class Channel {
 
   /** How many empty reads to make before sleeping; grows when that has paid, shrinks when not. */
   private spins = 0;
+  /** Watched in its sleep: device, control, changes of branches (-1: none). */
+  private readonly awaited: { fd: number; events: number; revents?: number }[];
 
   /**
    * `fd` is /dev/fuse of a mount, O_NONBLOCK, owned by the caller; `control` an eventfd that interrupts the
@@ -40,17 +42,23 @@ export class Channel {
    */
   constructor(
     private readonly fd: number,
-    private readonly control: number,
+    control: number,
     maxWrite: number,
   ) {
+    this.awaited = [fd, control, -1].map((each) => ({ fd: each, events: POLL.IN }));
     this.requestBlock = allocate(Math.max(MIN_READ_BUFFER, maxWrite + REQUEST_HEADROOM));
     // A page before it is for the header: the data of a READ then begin 16 bytes into the block.
     this.replyBlock = allocate(maxWrite + 4096);
   }
 
+  /** A further descriptor that interrupts the sleep; -1 for none. */
+  set changes(fd: number) {
+    this.awaited[2].fd = fd;
+  }
+
   /**
    * The next request, in the request block: its length. ENDED when the file system has been unmounted; TICKED
-   * when the control descriptor has something to read. Throws for an error of the device itself.
+   * when the control descriptor, or the one of changes, has something to read. Throws for an error of the device itself.
    */
   receive(): number {
     let spins = this.spins;
@@ -79,15 +87,15 @@ export class Channel {
     this.spins = SPINS_MOST;
   }
 
-  /** Sleeps until there is something to read; true when the control descriptor has it. */
+  /** Sleeps until there is something to read; true when it is not a request. */
   private sleep(): boolean {
     this.sleeps += 1;
     const start = performance.now();
-    const ready = poll2(this.fd, this.control, -1);
+    const ready = poll(this.awaited, -1);
     if (ready < 0 && ready !== -E.EINTR) throw new DeviceError('waiting for a request', ready);
     // An idle mount comes here once; a request now and then halves the spins each time, down to none.
     this.spins = performance.now() - start < SOON ? SPINS_MOST : this.spins >> 1;
-    return ready > 0 && (ready & 2) !== 0;
+    return ready > 0 && (this.awaited[1].revents !== 0 || this.awaited[2].revents !== 0);
   }
 
   /**

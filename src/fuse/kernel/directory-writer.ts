@@ -43,7 +43,8 @@ export class DirectoryWriter {
       serving.reply.clear(this.length, ENTRY_OUT_SIZE);
     } else {
       serving.tell(node);
-      serving.reply.entry(this.length, node, serving.stat, this.seconds);
+      const { stat } = serving;
+      serving.reply.entry(this.length, node, stat, this.seconds, serving.union.attributeSeconds(node, stat));
     }
     this.length += ENTRY_OUT_SIZE;
     this.length += serving.reply.dirent(this.length, name, type, ino, next);

@@ -67,6 +67,7 @@ export class Loop {
       return;
     }
     if (size > 0 && !this.channel.send(size)) this.serving.takeBack();
+    this.serving.union.settled?.(size > 0 ? this.serving.reply.error : 0);
     if (this.ready !== null) this.afterInit();
   }
 

@@ -4,6 +4,7 @@ import type { UnionOptions } from '../../union/options.js';
 import type { BranchInfo, LogLevel } from '../adapter.js';
 import type { InitWishes } from './init.js';
 import type { Invalidation } from './notification.js';
+import type { NotifierEnd } from './notifier-thread.js';
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -14,8 +15,8 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  /** The file system is mounted: serve it from this descriptor, which stays the main thread's to close. */
-  | { kind: 'serve'; fd: number }
+  /** The file system is mounted: serve it from this descriptor, which stays the main thread's to close. With a notifier, invalidations go there. */
+  | { kind: 'serve'; fd: number; notifier: NotifierEnd | null }
   /** It will not be: close the union and end. */
   | { kind: 'abandon' }
   | { kind: 'events'; on: boolean }

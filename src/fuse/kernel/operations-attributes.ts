@@ -6,15 +6,17 @@ import { GETATTR_FH, GetattrIn, SetAttrValid, SetattrIn, StatxIn } from './wire.
 export const getattr: Operation = (serving) => {
   const { request, union, stat } = serving;
   const open = (request.u32At(GetattrIn.flags) & GETATTR_FH) !== 0;
-  union.getattr(serving.node(), open ? serving.file(request.u64At(GetattrIn.fh)) : null, stat);
-  return serving.reply.attr(stat, union.cacheSeconds());
+  const node = serving.node();
+  union.getattr(node, open ? serving.file(request.u64At(GetattrIn.fh)) : null, stat);
+  return serving.reply.attr(stat, union.attributeSeconds(node, stat));
 };
 
 export const statx: Operation = (serving) => {
   const { request, union, stat } = serving;
   const open = (request.u32At(StatxIn.flags) & GETATTR_FH) !== 0;
-  union.getattr(serving.node(), open ? serving.file(request.u64At(StatxIn.fh)) : null, stat);
-  return serving.reply.statx(stat, union.cacheSeconds());
+  const node = serving.node();
+  union.getattr(node, open ? serving.file(request.u64At(StatxIn.fh)) : null, stat);
+  return serving.reply.statx(stat, union.attributeSeconds(node, stat));
 };
 
 export const setattr: Operation = (serving) => {
@@ -30,8 +32,9 @@ export const setattr: Operation = (serving) => {
   change.atimeNsec = request.u32At(SetattrIn.atimeNsec);
   change.mtime = request.i64At(SetattrIn.mtime);
   change.mtimeNsec = request.u32At(SetattrIn.mtimeNsec);
-  union.setattr(serving.node(), handle, change, stat);
-  return serving.reply.attr(stat, union.cacheSeconds());
+  const node = serving.node();
+  union.setattr(node, handle, change, stat);
+  return serving.reply.attr(stat, union.attributeSeconds(node, stat));
 };
 
 export const readlink: Operation = (serving) =>

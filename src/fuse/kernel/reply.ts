@@ -55,6 +55,11 @@ export class Reply {
     return OUT_HEADER_SIZE + size;
   }
 
+  /** The error in the header, positive; 0 for success. */
+  get error(): number {
+    return -(this.u32[1] | 0);
+  }
+
   setU32(offset: number, value: number): void {
     this.u32[(OUT_HEADER_SIZE + offset) >> 2] = value;
   }
@@ -81,16 +86,16 @@ export class Reply {
     return this.bytes.latin1Write(value, OUT_HEADER_SIZE + offset);
   }
 
-  /** struct fuse_entry_out: a node, its attributes, and for how many seconds the kernel may keep both. */
-  entry(offset: number, node: UnionNode, stat: Stat, seconds: number): number {
+  /** struct fuse_entry_out: a node and its attributes, and for how many seconds the kernel may keep the name and them. */
+  entry(offset: number, node: UnionNode, stat: Stat, seconds: number, attributeSeconds = seconds): number {
     const whole = Math.floor(seconds);
-    const nsec = (seconds - whole) * 1e9;
+    const attributeWhole = Math.floor(attributeSeconds);
     this.setU64(offset + EntryOut.nodeid, node.id);
     this.setU64(offset + EntryOut.generation, node.generation);
     this.setU64(offset + EntryOut.entryValid, whole);
-    this.setU64(offset + EntryOut.attrValid, whole);
-    this.setU32(offset + EntryOut.entryValidNsec, nsec);
-    this.setU32(offset + EntryOut.attrValidNsec, nsec);
+    this.setU64(offset + EntryOut.attrValid, attributeWhole);
+    this.setU32(offset + EntryOut.entryValidNsec, (seconds - whole) * 1e9);
+    this.setU32(offset + EntryOut.attrValidNsec, (attributeSeconds - attributeWhole) * 1e9);
     this.attributes(offset + EntryOut.attr, stat);
     return ENTRY_OUT_SIZE;
   }

@@ -103,7 +103,8 @@ export class Serving {
   /** Replies with a node found in `parent`, whose attributes lie in `stat`. */
   entry(node: UnionNode, parent: UnionNode): number {
     this.tell(node);
-    return this.reply.entry(0, node, this.stat, this.union.cacheSeconds(parent));
+    const { union, stat } = this;
+    return this.reply.entry(0, node, stat, union.cacheSeconds(parent), union.attributeSeconds(node, stat));
   }
 
   /** Replies with an open file, at the byte `offset` of the body. Returns where the body ends. */

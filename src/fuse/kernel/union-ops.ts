@@ -57,8 +57,16 @@ export interface UnionOps {
   readonly caller: { uid: number; gid: number; pid: number; umask: number };
   readonly nodes: { get(id: number): UnionNode | undefined; forget(node: UnionNode, count: number): void };
   wantEvents: boolean;
-  /** How long the kernel may cache names in `directory`, or, without one, attributes. */
-  cacheSeconds(directory?: UnionNode): number;
+  /** How long the kernel may cache names in `directory`. */
+  cacheSeconds(directory: UnionNode): number;
+  /** How long it may cache a node's attributes. */
+  attributeSeconds(node: UnionNode, attributes: Stat): number;
+  /** A descriptor that can be read when there is something to `notice`; -1 or none: there never is. */
+  readonly changes?: number;
+  /** Changes that were made past the union are looked at; between requests. */
+  notice?(): void;
+  /** After the reply to each request, with its error (positive) or 0. */
+  settled?(error: number): void;
   fileHandle(id: number): UnionFileHandle | undefined;
   dirHandle(id: number): UnionDirHandle | undefined;
   branches(): { id: number; path: string; text: string }[];

@@ -9,6 +9,7 @@ import { Channel } from './channel.js';
 import { Loop } from './loop.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { type Invalidation, Notifier } from './notification.js';
+import { type NotifierEnd, notify } from './notifier-thread.js';
 import { Serving } from './serving.js';
 import type { UnionOps } from './union-ops.js';
 
@@ -17,6 +18,8 @@ export interface UnionHooks {
   log(level: LogLevel, message: string, fields?: object): void;
   event(event: UnionEvent): void;
   invalidate(what: Invalidation): void;
+  /** The same, for what was changed on a branch directly. */
+  stale(what: Invalidation): void;
   /** A directory's attributes are old, at once. */
   attributesChanged(node: number): void;
   /** Every name must be looked up again, at once. */
@@ -56,6 +59,7 @@ class Worker {
   private notifier: Notifier | null = null;
   /** What to do about the mount, once the main thread has said so. */
   private verdict: { fd: number } | 'abandon' | null = null;
+  private notices: NotifierEnd | null = null;
 
   constructor(
     private readonly port: MessagePort,
@@ -71,7 +75,8 @@ class Worker {
     const union = makeUnion(this.start.union, {
       log: (level, message, fields) => this.log(level, message, fields),
       event: (event) => this.say({ kind: 'event', event }),
-      invalidate: (what) => this.say({ kind: 'invalidate', what }),
+      invalidate: (what) => this.invalidate(what),
+      stale: (what) => this.invalidate(what),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
       branchesChanged: () => this.forgetNames(),
       attributesChanged: (node) => void this.notifier?.send({ kind: 'inode', node, offset: -1, length: 0 }),
@@ -110,17 +115,30 @@ class Worker {
     this.loop = new Loop(
       channel,
       serving,
-      () => this.hear(),
+      () => this.tick(union, channel),
       () => this.say({ kind: 'ready', minor: serving.negotiated?.minor ?? 0 }),
     );
+    channel.changes = union.changes ?? -1;
     this.loop.run();
   }
 
-  /** Raising the epoch takes no lock either; kernels that have none are told name by name, from the main thread. */
+  private tick(union: UnionOps, channel: Channel): void {
+    this.hear();
+    union.notice?.();
+    // A remount may begin or end to look for changes.
+    channel.changes = union.changes ?? -1;
+  }
+
+  private invalidate(what: Invalidation): void {
+    if (this.notices !== null) notify(this.notices, what);
+    else this.say({ kind: 'invalidate', what });
+  }
+
+  /** Raising the epoch takes no lock either; kernels that have none are told name by name, from another thread. */
   private forgetNames(): void {
     if (this.notifier === null || this.notifier.send({ kind: 'epoch' }) >= 0) return;
     for (const { parent, name } of this.union?.names?.() ?? []) {
-      this.say({ kind: 'invalidate', what: { kind: 'entry', parent, name } });
+      this.invalidate({ kind: 'entry', parent, name });
     }
   }
 
@@ -142,6 +160,7 @@ class Worker {
     switch (message.kind) {
       case 'serve':
         this.verdict = { fd: message.fd };
+        this.notices = message.notifier;
         break;
       case 'abandon':
         this.verdict = 'abandon';

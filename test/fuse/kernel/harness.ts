@@ -62,6 +62,8 @@ export function unreachable(methods: Partial<UnionOps> = {}): UnionOps {
   const base = {
     caller: { uid: 0, gid: 0, pid: 0, umask: 0 },
     cacheSeconds: () => 1,
+    attributeSeconds: () => 1,
+    settled: () => undefined,
     nodes: {
       get: (id: number) => ({ id, generation: 1, lookups: 1 }),
       forget: () => {

@@ -1,0 +1,437 @@
+// Direct changes of branches (aufs(5), "User's Direct Branch Access"): with udba=reval and udba=notify every
+// directory whose names the kernel was told is watched on all its branches, inotify(7). So long the kernel may keep what
+// it was told; a change made past the union is told to the kernel, name by name.
+//
+// The events are read by the thread that serves the union, between requests: it knows its own changes, whose events
+// say nothing new. An operation tells them beforehand (`own`), and `settled` after the reply compares.
+
+import { E, Errno, errnoName } from '../posix/errno.js';
+import { close, read } from '../posix/file.js';
+import { IN, type InotifyEvent, inotifyAddWatchFd, inotifyInit, inotifyRmWatch, parseInotify } from '../posix/inotify.js';
+import { allocate } from '../posix/memory.js';
+import { S, Stat, statat } from '../posix/stat.js';
+import { StatFs, fstatfs } from '../posix/statfs.js';
+import type { Branch } from './branch.js';
+import { lookAgain, namesOnLayer } from './changed-directory.js';
+import { WHITEOUT_PREFIX } from './name.js';
+import type { Node } from './node.js';
+import type { UnionState } from './state.js';
+import { OPAQUE_MARK } from './whiteout.js';
+import { birthOf, unionInode } from './xino.js';
+
+/** What the kernel shall forget; the numbers are node ids. */
+export type Stale =
+  /** A name. `expire`: look it up again; else drop it with all below it, be it a mount point. */
+  | { kind: 'entry'; parent: number; name: string; expire: boolean }
+  /** A node's attributes and, from `offset` on, its pages (0: all; -1: none). */
+  | { kind: 'inode'; node: number; offset: number; length: number };
+
+/** What may happen to a name: it comes, it goes, its inode changes. */
+const THERE = IN.CREATE | IN.MOVED_TO;
+const GONE = IN.DELETE | IN.MOVED_FROM;
+const ALTERED = IN.ATTRIB | IN.MODIFY;
+
+const MASK = THERE | GONE | ALTERED | IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.EXCL_UNLINK;
+
+/** Where others may change a file without our kernel noticing: network and FUSE file systems; statfs(2). */
+const UNNOTICED = new Set([
+  0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x65735546 /* FUSE */,
+  0x01021997 /* 9P */, 0x00c36400 /* Ceph */, 0x5346414f /* AFS */, 0x6b414653 /* kAFS */, 0x0bd00bd0 /* Lustre */,
+  0x01161970 /* GFS2 */, 0x7461636f /* OCFS2 */, 0x47504653 /* GPFS */, 0x786f4256 /* vboxsf */,
+]);
+
+/** How a directory is watched. Right only as long as `layers` is what the node has. */
+interface Cover {
+  layers: readonly Branch[];
+  /** Per layer; -1 where there is none: an `rr` branch, or it could not be had. */
+  watches: number[];
+  /** Nothing that happens goes unnoticed. */
+  complete: boolean;
+  /** `released` when it was made: with no watch given back since, trying again is vain. */
+  released: number;
+}
+
+interface Expected {
+  node: Node;
+  name: string;
+  mask: number;
+}
+
+/** For people: how much there was to do. */
+export interface WatchStats {
+  watches: number;
+  events: number;
+  own: number;
+  told: number;
+}
+
+export class Watch {
+  /** The inotify descriptor, not blocking. */
+  readonly fd: number;
+  private readonly covers = new Map<Node, Cover>();
+  private readonly owners = new Map<number, Node>();
+  private readonly unnoticed = new Map<Branch, boolean>();
+  private readonly block = allocate(64 * 1024);
+  private readonly stat = new Stat();
+  private released = 0;
+  private complained = false;
+  private events = 0;
+  private ownEvents = 0;
+  private told = 0;
+
+  /** What the operation of the moment is about to change itself. */
+  private readonly expected: Expected[] = [];
+  /** The operation changes more than the content of a file: its events are read as soon as it is done. */
+  private urgent = false;
+  /** Whose content was written: its events may wait, a stream of writes makes one. */
+  private written: Node | null = null;
+  /** Directories of which something was told within one reading of events. */
+  private readonly toldDirectories = new Set<Node>();
+
+  private constructor(private readonly u: UnionState, fd: number) {
+    this.fd = fd;
+  }
+
+  /** Null where no inotify instance is to be had: said once, and the kernel then asks often. */
+  static start(u: UnionState): Watch | null {
+    const fd = inotifyInit();
+    if (fd >= 0) return new Watch(u, fd);
+    const what = fd === -E.EMFILE ? 'fs.inotify.max_user_instances is reached' : errnoName(-fd);
+    u.hooks.log('warn', `changes made directly on branches cannot be watched (${what}); names and attributes are asked again every 50 ms`);
+    return null;
+  }
+
+  close(): void {
+    this.covers.clear();
+    this.owners.clear();
+    close(this.fd);
+  }
+
+  stats(): WatchStats {
+    return { watches: this.owners.size, events: this.events, own: this.ownEvents, told: this.told };
+  }
+
+  // --- what is watched ----------------------------------------------------------------------------
+
+  /** Whether every change of a name in the directory will be noticed. */
+  isCovered(node: Node | null): boolean {
+    if (node === null) return false;
+    const cover = this.covers.get(node);
+    return cover !== undefined && cover.complete && cover.layers === node.layers;
+  }
+
+  /** Watches a directory. Must come before what the kernel is told is read from the branches. */
+  cover(node: Node): void {
+    const cover = this.covers.get(node);
+    if (cover !== undefined && cover.layers === node.layers && (cover.complete || cover.released === this.released)) return;
+    if (node.removed || node.id <= 0) return;
+    try {
+      this.coverAnew(node, cover);
+    } catch (error) {
+      // The directory has changed under us: the operation itself will find out.
+      if (!(error instanceof Errno)) throw error;
+    }
+  }
+
+  private coverAnew(node: Node, former: Cover | undefined): void {
+    const { u } = this;
+    const { layers } = node;
+    const cover: Cover = { layers, watches: new Array<number>(layers.length).fill(-1), complete: true, released: this.released };
+    for (let i = 0; i < layers.length; i++) {
+      const branch = layers[i];
+      // aufs(5): natively read-only, nothing changes there.
+      if (branch.spec.perm === 'rr') continue;
+      const watch = this.changesUnnoticed(branch) ? -E.EOPNOTSUPP : inotifyAddWatchFd(this.fd, u.directory(node, i), MASK);
+      if (watch < 0) {
+        cover.complete = false;
+        this.complain(-watch);
+        continue;
+      }
+      cover.watches[i] = watch;
+      this.claim(watch, node);
+    }
+    this.covers.set(node, cover);
+    if (former === undefined) return;
+    for (const watch of former.watches) if (!cover.watches.includes(watch)) this.release(watch, node);
+  }
+
+  /** One directory on a branch has one watch: two nodes that lead there, one of them outdated, cannot share it. */
+  private claim(watch: number, node: Node): void {
+    const former = this.owners.get(watch);
+    if (former !== undefined && former !== node) {
+      const cover = this.covers.get(former);
+      if (cover !== undefined) cover.complete = false;
+    }
+    this.owners.set(watch, node);
+  }
+
+  private release(watch: number, node: Node): void {
+    if (watch < 0 || this.owners.get(watch) !== node) return;
+    this.owners.delete(watch);
+    inotifyRmWatch(this.fd, watch);
+    this.released++;
+  }
+
+  /** The node goes, or what was told of its names is void. */
+  uncover(node: Node): void {
+    const cover = this.covers.get(node);
+    if (cover === undefined) return;
+    this.covers.delete(node);
+    for (const watch of cover.watches) this.release(watch, node);
+  }
+
+  uncoverAll(): void {
+    for (const node of [...this.covers.keys()]) this.uncover(node);
+    this.unnoticed.clear();
+  }
+
+  private changesUnnoticed(branch: Branch): boolean {
+    let answer = this.unnoticed.get(branch);
+    if (answer === undefined) {
+      const st = new StatFs();
+      answer = fstatfs(branch.root, st) >= 0 && UNNOTICED.has(st.type);
+      this.unnoticed.set(branch, answer);
+    }
+    return answer;
+  }
+
+  private complain(errno: number): void {
+    if (this.complained) return;
+    this.complained = true;
+    let why = errnoName(errno);
+    if (errno === E.ENOSPC) why = 'fs.inotify.max_user_watches is reached; raise it with sysctl(8)';
+    else if (errno === E.EOPNOTSUPP) why = 'a branch lies on a file system that others may change unnoticed';
+    this.u.hooks.log('warn', `not every directory can be watched for direct changes: ${why}. What is in the others is asked again every 50 ms`);
+  }
+
+  // --- our own changes ------------------------------------------------------------------------------
+
+  /** Before a system call of ours on a branch: a name is about to appear. */
+  comes(parent: Node, name: string): void {
+    this.own(parent, name, THERE);
+  }
+
+  /** Before one that makes a name disappear, be it by a whiteout. */
+  goes(parent: Node, name: string): void {
+    this.own(parent, name, GONE);
+  }
+
+  /** Before a directory is renamed; it may be made opaque. */
+  moves(node: Node): void {
+    this.own(node, '', IN.MOVE_SELF);
+    this.own(node, OPAQUE_MARK, THERE);
+  }
+
+  private own(node: Node, name: string, mask: number): void {
+    if (!this.urgent) {
+      this.notice();
+      this.urgent = true;
+    }
+    this.expected.push({ node, name, mask });
+  }
+
+  /** Before a change of an inode's attributes: seen by all its names. */
+  ownAttributes(node: Node): void {
+    if (node.parent === null) this.own(node, '', IN.ATTRIB);
+    else this.own(node.parent, node.name, ALTERED);
+    if (node.isDirectory) this.own(node, '', IN.ATTRIB);
+    for (const link of node.links ?? []) this.own(link.parent, link.name, ALTERED);
+  }
+
+  /** Before a write to a file. Cheap for a stream of writes to one file. */
+  ownContent(node: Node): void {
+    if (this.written === node) return;
+    if (!this.urgent) {
+      this.notice();
+      this.written = node;
+    }
+    if (node.parent !== null) this.expected.push({ node: node.parent, name: node.name, mask: IN.MODIFY });
+    for (const link of node.links ?? []) this.expected.push({ node: link.parent, name: link.name, mask: IN.MODIFY });
+  }
+
+  /** Between requests: tells the kernel what others changed. */
+  notice(): void {
+    if (this.urgent) return this.settled(0);
+    this.takeEvents();
+    this.expected.length = 0;
+    this.written = null;
+  }
+
+  /** After each reply to the kernel; `error` is the operation's, 0 for success. */
+  settled(error: number): void {
+    if (this.urgent) {
+      // What a failed operation has changed all the same, the kernel does not know.
+      if (error !== 0) this.expected.length = 0;
+      this.takeEvents();
+      this.coverWhatGrew();
+      this.expected.length = 0;
+      this.written = null;
+      this.urgent = false;
+    } else if (error === E.ESTALE || error === E.ENOENT) {
+      // The kernel looks again: it should find what there is.
+      this.notice();
+    }
+  }
+
+  /** A directory of a promise still valid got a layer, by copy-up. */
+  private coverWhatGrew(): void {
+    for (const { node } of this.expected) {
+      for (let n: Node | null = node; n !== null; n = n.parent) {
+        const cover = this.covers.get(n);
+        if (cover === undefined) continue;
+        if (cover.layers === n.layers) break;
+        this.cover(n);
+      }
+    }
+  }
+
+  private isOwn(node: Node, name: string, mask: number): boolean {
+    for (const one of this.expected) if (one.node === node && one.name === name && (one.mask & mask) !== 0) return true;
+    return false;
+  }
+
+  // --- events ----------------------------------------------------------------------------------------
+
+  /** Descriptors of directories may be closed in it: not while an operation holds one. */
+  private takeEvents(): void {
+    for (;;) {
+      const length = read(this.fd, this.block.address, this.block.length);
+      if (length <= 0) return;
+      for (const event of parseInotify(this.block.bytes.subarray(0, length))) this.take(event);
+      this.toldDirectories.clear();
+      // An event has at most 16 + 256 bytes: there was room for another.
+      if (length < this.block.length - 512) return;
+    }
+  }
+
+  private take(event: InotifyEvent): void {
+    this.events++;
+    const { watch, mask, name } = event;
+    if (mask & IN.Q_OVERFLOW) return this.lostEvents();
+    const node = this.owners.get(watch);
+    if (node === undefined) return;
+    try {
+      if (name === '') this.itself(node, watch, mask);
+      else if (name.startsWith(WHITEOUT_PREFIX)) this.hidden(node, name, mask);
+      else this.named(node, watch, name, mask);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      // The branch has changed on: more events say how.
+    }
+  }
+
+  /** Something happened to a watched directory. */
+  private itself(node: Node, watch: number, mask: number): void {
+    if (this.isOwn(node, '', mask)) {
+      this.ownEvents++;
+      return;
+    }
+    if (mask & (IN.IGNORED | IN.UNMOUNT)) {
+      this.owners.delete(watch);
+      const cover = this.covers.get(node);
+      if (cover !== undefined) cover.complete = false;
+    }
+    if (mask & (IN.IGNORED | IN.UNMOUNT | IN.DELETE_SELF | IN.MOVE_SELF)) this.changed(node, mask & IN.MOVE_SELF ? 'moved' : 'deleted');
+    else if (mask & IN.ATTRIB) this.tell({ kind: 'inode', node: node.id, offset: -1, length: 0 });
+  }
+
+  /** A whiteout, or another name of AUFS's own. */
+  private hidden(node: Node, name: string, mask: number): void {
+    if (name === OPAQUE_MARK) {
+      // Made with the directory, by us, where nothing was told of it.
+      if (!this.isOwn(node, name, mask)) this.changed(node, 'moved');
+      return;
+    }
+    if (name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
+    const what = name.slice(WHITEOUT_PREFIX.length);
+    // Where a name goes its whiteout comes, and the other way round.
+    const meaning = (mask & THERE ? GONE : 0) | (mask & GONE ? THERE : 0);
+    if (meaning === 0 || this.isOwn(node, what, meaning)) this.ownEvents++;
+    else this.nameChanged(node, what);
+    if (this.u.options.shwh) this.nameChanged(node, name);
+  }
+
+  private named(node: Node, watch: number, name: string, mask: number): void {
+    if (this.isOwn(node, name, mask)) {
+      this.ownEvents++;
+      return;
+    }
+    if (mask & IN.ISDIR && mask & (THERE | GONE)) {
+      const how = mask & IN.DELETE ? 'deleted' : mask & IN.MOVED_FROM ? 'moved' : 'made';
+      for (const child of this.u.directoriesAt(node, name)) this.changed(child, how);
+    }
+    this.nameChanged(node, name);
+    if (mask & ALTERED) this.inodeChanged(node, watch, name, (mask & IN.MODIFY) !== 0);
+  }
+
+  private nameChanged(node: Node, name: string): void {
+    this.tell({ kind: 'entry', parent: node.id, name, expire: true });
+    node.version++;
+    if (this.toldDirectories.has(node)) return;
+    this.toldDirectories.add(node);
+    // Its times, its count of links, and a listing that the kernel may have.
+    this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
+  }
+
+  /** Who has the file open does not look its name up again. */
+  private inodeChanged(node: Node, watch: number, name: string, content: boolean): void {
+    const { u, stat } = this;
+    const layer = this.covers.get(node)?.watches.indexOf(watch) ?? -1;
+    if (layer < 0 || statat(u.directory(node, layer), name, stat) < 0) return;
+    const inode = u.nodes.find(unionInode(node.layers[layer], stat.ino, birthOf(stat)));
+    if (inode === undefined || inode.type !== (stat.mode & S.IFMT)) return;
+    if (content) {
+      inode.writtenHere = false;
+      inode.cachedMtime = -1;
+    }
+    this.tell({ kind: 'inode', node: inode.id, offset: content ? 0 : -1, length: 0 });
+  }
+
+  /**
+   * A directory that we know lies elsewhere or on other branches now. After a move nothing holds that was told of what
+   * is in it; a directory that is deleted was empty, one newly made adds what it has.
+   */
+  private changed(node: Node, how: 'made' | 'moved' | 'deleted'): void {
+    const { u } = this;
+    const { parent, name, layers } = node;
+    if (node.removed || parent === null) return;
+    const promised = this.covers.has(node);
+    const still = lookAgain(u, node);
+    if (!still) {
+      this.uncover(node);
+      // Its number may come again for another; one that was moved is met again.
+      if (how === 'deleted') u.nodes.disown(node);
+    } else if (promised) {
+      this.cover(node);
+    }
+    if (how === 'moved') this.tell({ kind: 'entry', parent: parent.id, name, expire: false });
+    else if (!still) this.tell({ kind: 'entry', parent: parent.id, name, expire: true });
+    else if (promised) this.tellOfNewLayers(node, layers);
+  }
+
+  private tellOfNewLayers(node: Node, before: readonly Branch[]): void {
+    for (let i = 0; i < node.layers.length; i++) {
+      if (before.includes(node.layers[i])) continue;
+      namesOnLayer(this.u, node, i, (name) => {
+        const plain = name.startsWith(WHITEOUT_PREFIX) ? name.slice(WHITEOUT_PREFIX.length) : name;
+        this.nameChanged(node, plain);
+      });
+    }
+  }
+
+  /** More happened than the kernel keeps events for: everything is looked at again. */
+  private lostEvents(): void {
+    const { u } = this;
+    for (const node of u.nodes.all()) {
+      if (node.isDirectory && !node.removed && node.parent !== null) lookAgain(u, node);
+      this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
+    }
+    this.uncoverAll();
+    u.hooks.branchesChanged?.();
+  }
+
+  private tell(what: Stale): void {
+    this.told++;
+    this.u.hooks.stale?.(what);
+  }
+}
