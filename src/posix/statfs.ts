@@ -13,6 +13,9 @@ export class StatFs {
   bavail = 0;
   files = 0;
   ffree = 0;
+  /** The file system's id (f_fsid), both words 0 where it has none. */
+  fsid0 = 0;
+  fsid1 = 0;
   namelen = 0;
   frsize = 0;
   flags = 0;
@@ -49,6 +52,8 @@ export function fstatfs(fd: number, out: StatFs): number {
   out.bavail = readU64(words, 8);
   out.files = readU64(words, 10);
   out.ffree = readU64(words, 12);
+  out.fsid0 = words[14];
+  out.fsid1 = words[15];
   out.namelen = readU64(words, 16);
   out.frsize = readU64(words, 18);
   out.flags = readU64(words, 20);

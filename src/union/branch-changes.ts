@@ -13,6 +13,9 @@ import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import type { BranchSpec } from './options.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
+import { recoverRename } from './rename-journal.js';
+import { flushRenamed } from './rename-record.js';
+import { openRenamed } from './renamed-directory.js';
 import type { UnionState } from './state.js';
 import { prepareBranch, releaseBranch, unprepareBranch } from './whiteout.js';
 import { birthOf, keepInode } from './xino.js';
@@ -58,6 +61,8 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
   const branch = opener.open(spec, at, u.options.readonly);
   try {
     if (branch.writable) prepareBranch(branch, u.options.plink);
+    if (branch.writable) recoverRename(branch);
+    openRenamed(u, branch);
   } catch (error) {
     releaseBranch(branch);
     close(branch.root);
@@ -73,6 +78,7 @@ function deleteBranch(u: UnionState, branch: Branch): void {
   flushPseudoLinks(u, branch);
   u.branches.splice(branch.index, 1);
   settle(u);
+  flushRenamed(branch);
   releaseBranch(branch);
   close(branch.root);
 }
@@ -83,20 +89,23 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   const wasWritable = branch.writable;
   const willBeWritable = mode.perm === 'rw' && !u.options.readonly;
   const spec = { path: branch.path, ...mode };
+  // While it still takes links.
+  if (wasWritable && !willBeWritable) flushPseudoLinks(u, branch);
   branch.spec = spec;
   try {
-    if (willBeWritable && !wasWritable) prepareBranch(branch, u.options.plink);
+    if (willBeWritable && !wasWritable) {
+      prepareBranch(branch, u.options.plink);
+      recoverRename(branch);
+    }
   } catch (error) {
     branch.spec = before;
     releaseBranch(branch);
     throw error;
   }
+  if (!willBeWritable) flushRenamed(branch);
   branch.writable = willBeWritable;
   branch.whiteouts = spec.perm === 'rw' || spec.wh;
-  if (wasWritable && spec.perm !== 'rw') {
-    flushPseudoLinks(u, branch);
-    unprepareBranch(branch);
-  }
+  if (wasWritable && spec.perm !== 'rw') unprepareBranch(branch);
   u.hooks.log('info', `branch ${branch.path} is ${permissionText(spec)} now`);
   settle(u);
 }
@@ -184,6 +193,7 @@ function refreshDirectory(u: UnionState, node: Node, parent: Node): void {
   // The same directory to the user, though another branch may be its top now.
   keepInode(found.layers[0], found.stat.ino, birthOf(found.stat), node.ino);
   node.layers = found.layers;
+  node.origins = found.origins;
   node.limit = found.limit;
   node.restricted = found.restricted;
 }

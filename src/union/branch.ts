@@ -7,6 +7,7 @@ import { cloneMount } from '../posix/mount.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { encodePath } from './name.js';
+import type { RenamedDirectories } from './rename-record.js';
 import { KnownInodes } from './known-inodes.js';
 
 /** A union that cannot be made or changed as asked: one clear line for the user. */
@@ -29,6 +30,8 @@ export class Branch {
   /** `.wh..wh.plnk`, `.wh..wh.orph`: descriptors (O_PATH), -1 where the branch has none. */
   plinkDir = -1;
   orphanDir = -1;
+  /** Directories here that were renamed with parts on lower branches; null: none, or nodirren. */
+  renamed: RenamedDirectories | null = null;
   /** What a node that lives on this branch alone has as its layers: one array for all of them. */
   readonly alone: readonly Branch[];
   /** Open handles, working directories and the like that live here (EBUSY at del). */

@@ -3,7 +3,7 @@
 import { E, Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
 import { readDirectory } from '../posix/directory.js';
-import { Stat, statat } from '../posix/stat.js';
+import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
@@ -26,6 +26,7 @@ export function lookAgain(u: UnionState, node: Node): boolean {
     return false;
   }
   node.layers = found.layers;
+  node.origins = found.origins;
   node.limit = found.limit;
   node.restricted = found.restricted;
   return true;
@@ -51,6 +52,17 @@ function isStill(u: UnionState, parent: Node, node: Node, formerTop: Branch): bo
   // Somebody made the same directory on a higher branch: to the user it stays what it was.
   keepInode(top, stat.ino, birthOf(stat), node.ino);
   return true;
+}
+
+/** The directories that we know under a name: by their descriptors, or by what the branches have under it now. */
+export function knownDirectories(u: UnionState, parent: Node, name: string): Set<Node> {
+  const known = new Set(u.directoriesAt(parent, name));
+  for (let i = 0; i < parent.layers.length; i++) {
+    if (statat(u.directory(parent, i), name, st) < 0 || (st.mode & S.IFMT) !== S.IFDIR) continue;
+    const node = u.nodes.find(unionInode(parent.layers[i], st.ino, birthOf(st)));
+    if (node?.isDirectory === true && node.parent === parent && node.name === name) known.add(node);
+  }
+  return known;
 }
 
 /** The names, whiteouts too, that a directory has on one of its layers. */

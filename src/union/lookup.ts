@@ -9,6 +9,7 @@ import { checkName } from './name.js';
 import { Node } from './node.js';
 import { MAY_SEARCH, isStricter, mayEnter } from './permission.js';
 import { redirectPlink } from './pseudo-link.js';
+import { probeRenamed } from './renamed-directory.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
 import { hasWhiteout, isOpaque } from './whiteout.js';
@@ -26,6 +27,8 @@ export class Probe {
   whiteout: Branch | null = null;
   /** Whether a lower layer of a directory has stricter permissions than the top. */
   restricted = false;
+  /** Of a renamed directory, see node.ts. */
+  origins: Map<Branch, string> | null = null;
   /** A directory's own limit, see node.ts. */
   limit = Number.MAX_SAFE_INTEGER;
 }
@@ -41,6 +44,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
   into.type = 0;
   into.whiteout = null;
   into.restricted = false;
+  into.origins = null;
   into.limit = Number.MAX_SAFE_INTEGER;
   let merged: Branch[] | null = null;
   for (let i = from; i < layers.length; i++) {
@@ -71,6 +75,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
     } else {
       continue;
     }
+    if (branch.renamed !== null && merged !== null && probeRenamed(u, parent, name, into, i, merged)) return true;
     if (branch.whiteouts && directoryIsOpaque(u, parent, i, name)) {
       into.limit = branch.index;
       break;
@@ -128,6 +133,7 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
     if (linked !== null) return linked;
   }
   const node = new Node(ino, what.type, parent, name, what.layers);
+  node.origins = what.origins;
   node.limit = what.limit;
   node.restricted = what.restricted;
   node.epoch = u.epoch;
@@ -155,9 +161,10 @@ function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, w
     u.watch?.uncover(node);
     node.setPlace(parent, name, false);
   }
-  if (!sameLayers(node.layers, what.layers)) {
+  if (!sameLayers(node.layers, what.layers) || !sameOrigins(node.origins, what.origins)) {
     u.forgetDescriptors(node);
     node.layers = what.layers;
+    node.origins = what.origins;
   }
   node.limit = what.limit;
   node.restricted = what.restricted;
@@ -186,6 +193,13 @@ const place = new Stat();
 function isThere(u: UnionState, node: Node, found: Stat): boolean {
   if (node.parent === null || node.parent.layerOf(node.top) < 0) return false;
   return statat(u.directoryOn(node.parent, node.top), node.name, place) >= 0 && place.ino === found.ino;
+}
+
+function sameOrigins(a: Map<Branch, string> | null, b: Map<Branch, string> | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.size !== b.size) return false;
+  for (const [branch, origin] of a) if (b.get(branch) !== origin) return false;
+  return true;
 }
 
 export function sameLayers(a: readonly Branch[], b: readonly Branch[]): boolean {

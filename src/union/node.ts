@@ -13,7 +13,8 @@ export interface Link {
 
 /**
  * What must hold:
- * - `layers` is ordered top first and never empty; a directory's layers are a subset of its parent's.
+ * - `layers` is ordered top first and never empty; a directory's layers are a subset of its parent's, but for those
+ *   that `origins` gives a path for.
  * - (`parent`, `name`) leads to the node on layers[0] — for a pseudo-linked file `parent` may be a
  *   branch's `.wh..wh.plnk` — unless `removed`, when only `anchor` does.
  * - `children` counts the nodes and links whose parent this is; a node is dropped when the kernel has
@@ -33,6 +34,8 @@ export class Node {
   /** A descriptor of the inode after its last name went, or -1. */
   anchor = -1;
   removed = false;
+  /** Layers of a renamed directory that have another name, or ('/…') path, on their branch; see renamed-directory.ts. */
+  origins: Map<Branch, string> | null = null;
   /** The lowest branch position that an opaque mark or a whiteout of this directory leaves; see `lowestSeen`. */
   limit = Number.MAX_SAFE_INTEGER;
   /** Grows with every change of the names in a directory or of where they lie; listings compare it. */

@@ -4,6 +4,9 @@ import { prepareBranch, releaseBranch, setPlinkDirectory } from './whiteout.js';
 import type { Branch } from './branch.js';
 import type { UnionOptions } from './options.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
+import { recoverRename } from './rename-journal.js';
+import { flushRenamed } from './rename-record.js';
+import { openRenamed } from './renamed-directory.js';
 import type { UnionState } from './state.js';
 import { checkXino } from './xino-file.js';
 
@@ -18,8 +21,13 @@ export function changeOptions(u: UnionState, changes: Partial<UnionOptions>): bo
   // While the names can still be made: afterwards the pseudo-links would hold until the unmount (aufs(5), clean_plink).
   if ((next.readonly && !before.readonly) || (before.plink && !next.plink)) flushPseudoLinks(u);
   prepareBranches(u, next);
-  for (const branch of u.branches) branch.writable = takesWrites(branch, next);
+  for (const branch of u.branches) {
+    if (!takesWrites(branch, next)) flushRenamed(branch);
+    branch.writable = takesWrites(branch, next);
+  }
   u.options = next;
+  for (const branch of u.branches) openRenamed(u, branch);
+  if (next.dirren !== before.dirren) return true;
   return next.readonly !== before.readonly || 'udba' in changes || 'shwh' in changes || 'dirperm1' in changes;
 }
 
@@ -37,6 +45,7 @@ function prepareBranches(u: UnionState, next: UnionOptions): void {
       } else {
         prepared.push(branch);
         prepareBranch(branch, next.plink);
+        recoverRename(branch);
       }
     }
   } catch (error) {

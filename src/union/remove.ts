@@ -16,6 +16,7 @@ import { checkName } from './name.js';
 import type { Node } from './node.js';
 import { copyUpBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
+import { forgetRenamed } from './rename-record.js';
 import type { UnionState } from './state.js';
 import { makeWhiteout } from './whiteout.js';
 import { birthOf, forgetInode, unionInode } from './xino.js';
@@ -31,7 +32,8 @@ export function knownNode(u: UnionState, what: Probe): Node | undefined {
 
 /** Whether a name would come up again from below `branch` once it is gone there. */
 export function showsBelow(u: UnionState, parent: Node, name: string, branch: Branch): boolean {
-  if (parent.lowestSeen <= branch.index) return false;
+  // What a renamed directory's records lead to is seen below an opaque mark, too.
+  if (parent.lowestSeen <= branch.index && !u.options.dirren) return false;
   const { layers } = parent;
   for (let i = 0; i < layers.length; i++) {
     if ((layers[i]).index > branch.index) return probe(u, parent, name, lower, i);
@@ -77,6 +79,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
     if (hide) whiteout(u, branch, dirfd, parent, name);
     if (branch !== source) return;
     removeDirectory(dirfd, name);
+    forgetRenamed(branch, target.stat.ino);
     forgetInode(branch, target.stat.ino);
   });
   u.watch?.uncover(node);

@@ -1,5 +1,5 @@
 // rename: within one branch, after bringing the source there. A directory that lower branches also show under
-// its name cannot be renamed (EXDEV: mv(1) then copies), unless nothing of it is seen there.
+// its name cannot be renamed (EXDEV: mv(1) then copies), unless nothing of it is seen there, or with dirren.
 
 import { E, Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
@@ -16,6 +16,8 @@ import { linkBranch, mustTakeEntries } from './policy.js';
 import { materialize } from './pseudo-link.js';
 import { dropName, knownNode, showsBelow, withAnchor } from './remove.js';
 import { removeTree } from './remove-tree.js';
+import { announceRename, rollBack, settleLayers, takeLayers, takesLayers } from './rename-layers.js';
+import { forgetRenamed } from './rename-record.js';
 import type { UnionState } from './state.js';
 import { hasWhiteout, makeOpaque, makeWhiteout, removeWhiteout } from './whiteout.js';
 import { forgetInode } from './xino.js';
@@ -62,7 +64,7 @@ function renameOver(
   // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);
   if (victim?.isDirectory === true && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
-  if (moving.isDirectory && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
+  if (moving.isDirectory && !u.options.dirren && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
   move(u, moving, parent, name, newParent, newName, branch, victim);
   parent.version++;
   newParent.version++;
@@ -99,12 +101,19 @@ function move(
   const wasOpaque = victim?.isDirectory === true && victim.top === branch && victim.limit <= branch.index;
   const covers = wasOpaque || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
   const wasWhiteout = hasWhiteout(to, newName);
-  const makesOpaque = moving.isDirectory && (covers || u.options.diropq === 'a');
-  if (makesOpaque) opaque(from, name, branch);
+  const taken = moving.isDirectory && takesLayers(u, moving, branch) ? takeLayers(u, moving, newParent, newName, branch) : null;
+  const makesOpaque = taken !== null ? taken.covers : moving.isDirectory && (covers || u.options.diropq === 'a');
+  if (taken !== null) announceRename(taken, parent, name, newParent, newName, branch, hide);
 
   // The order is for readers and for a crash: the new name first, so that the file is never nowhere.
   const linksBefore = victim === undefined ? 0 : target.stat.nlink;
-  withAnchor(u, victim, newParent, newName, () => replace(from, name, to, newName, victim));
+  try {
+    if (makesOpaque) opaque(from, name, branch);
+    withAnchor(u, victim, newParent, newName, () => replace(from, name, to, newName, victim, taken?.aside));
+  } catch (error) {
+    if (taken !== null) rollBack(u, taken, moving, branch);
+    throw error;
+  }
   if (hide) {
     makeWhiteout(branch, from, name);
     u.event('whiteout', branch, () => childPath(parent, name));
@@ -114,6 +123,7 @@ function move(
   if (victim !== undefined) {
     u.watch?.uncover(victim);
     if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat.ino);
+    if (victim.top === branch && victim.isDirectory) forgetRenamed(branch, target.stat.ino);
     dropName(u, victim, newParent, newName, linksBefore);
   }
   if (moving.isDirectory) {
@@ -121,8 +131,10 @@ function move(
     if (makesOpaque || moving.limit <= branch.index) moving.limit = branch.index;
     else moving.limit = Number.MAX_SAFE_INTEGER;
     moving.layers = branch.alone;
+    moving.origins = null;
   }
   placed(moving, parent, name, newParent, newName);
+  if (taken !== null) settleLayers(u, taken, moving, branch);
 }
 
 /** Makes sure that the source lies on `branch` under its own name. */
@@ -146,19 +158,20 @@ function opaque(from: number, name: string, branch: Branch): void {
 }
 
 /** The rename on the branch. A directory in the way holds whiteouts only: it is swapped out, then removed. */
-function replace(from: number, name: string, to: number, newName: string, victim: Node | undefined): void {
+function replace(
+  from: number, name: string, to: number, newName: string, victim: Node | undefined, aside = temporaryName(),
+): void {
   let result = renameat2(from, name, to, newName, 0);
   if (result >= 0) return;
   const inTheWay = result === -E.ENOTEMPTY || result === -E.EEXIST || result === -E.EISDIR || result === -E.ENOTDIR;
   if (!inTheWay || (victim !== undefined && !victim.isDirectory)) throw new Errno(-result);
-  const temporary = temporaryName();
-  must(renameat2(to, newName, to, temporary, 0));
+  must(renameat2(to, newName, to, aside, 0));
   result = renameat2(from, name, to, newName, 0);
   if (result < 0) {
-    renameat2(to, temporary, to, newName, 0);
+    renameat2(to, aside, to, newName, 0);
     throw new Errno(-result);
   }
-  removeTree(to, temporary);
+  removeTree(to, aside);
 }
 
 /** The node is now found by its new name. */

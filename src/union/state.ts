@@ -14,6 +14,7 @@ import { NodeTable } from './node.js';
 import type { UnionOptions } from './options.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
+import { openOrigin } from './renamed-directory.js';
 import { ShownTimes } from './times.js';
 import type { Stale, Watch } from './watch.js';
 
@@ -56,6 +57,8 @@ export class UnionState {
   watch: Watch | null = null;
   readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0o022 };
   wantEvents = false;
+  /** What was complained of about renamed directories, each once. */
+  readonly warned = new Set<string>();
   root!: Node;
   /** Scratch attributes for work inside an operation. */
   readonly scratch = new Stat();
@@ -127,11 +130,16 @@ export class UnionState {
     const branch = node.layers[layer];
     if (node.removed) throw new Errno(E.ENOENT);
     if (parent === null) return this.reopenRoot(branch);
-    const parentLayer = parent.layerOf(branch);
-    if (parentLayer < 0) throw new Errno(E.ESTALE);
-    const fd = openat(this.directory(parent, parentLayer), node.name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
+    const origin = node.origins?.get(branch) ?? node.name;
+    const fd = origin.startsWith('/') ? openOrigin(branch, origin) : this.openBeside(parent, branch, origin);
     if (fd < 0) throw new Errno(fd === -E.ENOTDIR || fd === -E.ELOOP || fd === -E.ENOENT ? E.ESTALE : -fd);
     return fd;
+  }
+
+  private openBeside(parent: Node, branch: Branch, name: string): number {
+    const layer = parent.layerOf(branch);
+    if (layer < 0) throw new Errno(E.ESTALE);
+    return openat(this.directory(parent, layer), name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
   }
 
   private reopenRoot(branch: Branch): number {

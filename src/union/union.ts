@@ -24,6 +24,9 @@ import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { rename } from './rename.js';
+import { recoverRename } from './rename-journal.js';
+import { flushRenamed } from './rename-record.js';
+import { openRenamed } from './renamed-directory.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
 import { statfs } from './statfs.js';
@@ -69,7 +72,13 @@ export class Union {
       paths.push(spec.path);
       u.branches.push(this.opener.open(spec, index, options.readonly));
     }
-    for (const branch of u.branches) if (branch.writable) prepareBranch(branch, options.plink);
+    for (const branch of u.branches) {
+      if (branch.writable) {
+        prepareBranch(branch, options.plink);
+        recoverRename(branch);
+      }
+      openRenamed(u, branch);
+    }
   }
 
   private makeRoot(): void {
@@ -371,6 +380,7 @@ export class Union {
       if (node.anchor >= 0) close(node.anchor);
     }
     for (const branch of u.branches) {
+      flushRenamed(branch);
       releaseBranch(branch);
       close(branch.root);
     }

@@ -115,7 +115,7 @@ class Pair {
       case 10:
         // Into itself is for the kernel to refuse. EXDEV is AUFS's own.
         if (`${two}/`.startsWith(`${one}/`) || `${one}/`.startsWith(`${two}/`)) return;
-        return this.both(`rename ${one} ${two}`, () => t.rename(one, two), (at) => renameSync(at(one), at(two)), 'EXDEV');
+        return this.both(`rename ${one} ${two}`, () => t.rename(one, two), (at) => renameSync(at(one), at(two)), t.u.options.dirren ? '' : 'EXDEV');
       case 11:
         // The kernel has refused before it asks.
         if (t.find(one)?.isDirectory === true) return;
@@ -222,6 +222,9 @@ const settings: [string, Setting, Tree][] = [
   ['diropq=a', { diropq: 'a' }, {}],
   ['links below', {}, LINKS],
   ['on a disk', { on: DISK }, LINKS],
+  ['dirren', { dirren: true }, {}],
+  ['dirren, rr', { dirren: true, create: { name: 'rr' } }, {}],
+  ['dirren, bu, on a disk', { dirren: true, copyup: 'bu', on: DISK }, {}],
 ];
 
 describe.each(settings)('%s', (_name, setting, more) => {
