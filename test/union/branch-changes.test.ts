@@ -178,6 +178,13 @@ describe('mod', () => {
     expect(t.union.branches()[1].text).toBe(`${t.branch(1)}=ro`);
   });
 
+  test('to ro: names that show a pseudo-linked copy are made real before', () => {
+    const t = makeUnion([['rw'], ['ro', { a: 'A', b: { same: 'a' } }]]);
+    t.write('a', 'new');
+    modify(t, 0, 'ro');
+    expect([t.names(0), t.text(0, 'b'), t.read('b')]).toEqual([['a', 'b'], 'new', 'new']);
+  });
+
   test('to ro its whiteouts count no more, to ro+wh they do', () => {
     const t = makeUnion([['rw', { '.wh.a': '' }], ['ro', { a: '' }]]);
     expect(t.has('a')).toBe(false);
@@ -225,12 +232,15 @@ describe('mod', () => {
 });
 
 test('pseudo-links are made again after a branch was ro for a time', () => {
-  const t = makeUnion([['rw'], ['ro', { a: 'A', b: { same: 'a' }, c: 'C', d: { same: 'c' } }]]);
+  const t = makeUnion([['rw'], ['ro', { a: 'A', b: { same: 'a' }, c: 'C', d: { same: 'c' }, x: '' }]]);
   t.write('a', 'new');
   t.unlink('a');
   expect(t.read('b')).toBe('new');
   modify(t, 0, 'ro');
+  // They take the numbers of the descriptors that were closed.
+  const handles = Array.from({ length: 20 }, () => t.open('x'));
   modify(t, 0, 'rw');
+  for (const handle of handles) t.release(handle);
   t.write('c', 'new');
   t.unlink('c');
   expect([t.read('b'), t.read('d'), t.has('c')]).toEqual(['new', 'new', false]);
