@@ -11,9 +11,10 @@ Examples:
 
 function parser() {
   return parserFor('umount', 'Unmount unions, and wait until their processes have cleaned up.')
-    .usage('[-l] MOUNTPOINT…')
+    .usage('[-l] [-i] MOUNTPOINT…')
     .argument('<mountpoints...>', 'where they are mounted')
     .option('-l, --lazy', 'detach a union that is in use')
+    .option('-i, --internal-only', 'leave pseudo-links in .wh..wh.plnk as they are, as umount -i does with AUFS')
     .option('-v, --verbose', 'say what is done')
     .option('-o, --option <options>', 'accepted for umount(8): has no effect', collect, [])
     .addHelpText('after', examples);
@@ -22,12 +23,12 @@ function parser() {
 /** `tsaufs umount`. Tries every mount point it was given; the status is 1 if one could not be unmounted. */
 export async function umountCommand(args: string[]): Promise<number> {
   const command = parser().parse(args, { from: 'user' });
-  const flags = command.opts<{ lazy?: true; verbose?: true }>();
+  const flags = command.opts<{ lazy?: true; internalOnly?: true; verbose?: true }>();
   if (command.args.includes('')) throw new UsageError('the mount point is empty');
   let status = 0;
   for (const mountpoint of command.args) {
     try {
-      const remark = await unmountPath(mountpoint, flags.lazy ?? false);
+      const remark = await unmountPath(mountpoint, { lazy: flags.lazy ?? false, keepPlinks: flags.internalOnly ?? false });
       if (remark !== undefined) process.stderr.write(`tsaufs: ${remark}\n`);
       else if (flags.verbose) process.stdout.write(`tsaufs: ${mountpoint} unmounted\n`);
     } catch (error) {

@@ -83,11 +83,13 @@ export class Mount extends EventEmitter<MountEvents> {
 
   /**
    * Unmounts, and waits until all is cleaned up.
-   * @param how lazy: detaches a mount in use, and does not wait for those who use it
+   * @param how lazy: detaches a mount in use, and does not wait for those who use it; keepPlinks: leaves pseudo-links as
+   *   they are instead of making them real
    * @throws Error EBUSY where it is in use
    */
-  async unmount(how: { lazy?: boolean } = {}): Promise<void> {
+  async unmount(how: { lazy?: boolean; keepPlinks?: boolean } = {}): Promise<void> {
     const lazy = how.lazy ?? false;
+    if (how.keepPlinks) await this.#running.session.call({ name: 'keep-plinks' });
     await this.#running.session.unmount({ lazy });
     if (!lazy) await this.ended;
   }

@@ -141,6 +141,7 @@ async function answer(
     case 'branches': return inForce.branches;
     case 'stats': return stats(session);
     case 'remount': return inTurn(decodeSteps(request['steps']));
+    case 'keep-plinks': return session.call({ name: 'keep-plinks' });
     case 'unmount': return session.unmount({ lazy: request['lazy'] === true });
     default: throw new MountError(`unknown command "${request.command}"`);
   }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { callControl } from './control.js';
 import { errorLine, MountError } from './error.js';
 import { mountAt, mountType } from './mount-table.js';
 import { resolveMountpoint } from './mountpoint.js';
@@ -12,11 +13,11 @@ const pause = 5;
 
 /**
  * Unmounts by mount point, whoever serves it, and waits until its process has cleaned up.
- * @param lazy detaches a mount that is in use, and waits for nobody
+ * @param how lazy: detaches a mount that is in use, and waits for nobody; keepPlinks: leaves pseudo-links as they are
  * @returns a line for the user where the mount was not in order: its process dead, or already unmounted
  * @throws MountError not mounted, busy, not permitted
  */
-export async function unmountPath(written: string, lazy: boolean): Promise<string | undefined> {
+export async function unmountPath(written: string, how: { lazy?: boolean; keepPlinks?: boolean } = {}): Promise<string | undefined> {
   const mountpoint = resolveMountpoint(written);
   const there = mountAt(mountpoint);
   const state = findStates().findLast((found) => found.state.mountpoint === mountpoint);
@@ -26,6 +27,8 @@ export async function unmountPath(written: string, lazy: boolean): Promise<strin
     await detach(mountpoint, true);
     return `${mountpoint}: its process is dead; the mount was removed`;
   }
+  const lazy = how.lazy ?? false;
+  if (state && how.keepPlinks) await callControl(state.directory, { command: 'keep-plinks' });
   await detach(mountpoint, lazy);
   if (state && !lazy) await waitForEnd(state, mountpoint);
   return undefined;

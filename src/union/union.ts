@@ -45,6 +45,8 @@ const UNWATCHED_SECONDS = 0.05;
 export class Union {
   private readonly u: UnionState;
   private readonly opener: BranchOpener;
+  /** The unmount leaves pseudo-links as they are (umount -i). */
+  private keepsPlinks = false;
 
   /** Opens the branches and makes AUFS's entries on the writable ones. Throws UnionError; nothing stays open then. */
   constructor(options: UnionOptions, hooks: Hooks) {
@@ -326,6 +328,9 @@ export class Union {
         return this.branches();
       case 'set':
         return this.set(argument as Partial<UnionOptions>);
+      case 'keep-plinks':
+        this.keepsPlinks = true;
+        return null;
       case 'flush-plinks':
         flushPseudoLinks(this.u);
         return null;
@@ -360,7 +365,7 @@ export class Union {
 
   /** At the end nobody can be told: what cannot be flushed stays for the next mount or for `tsaufs check`. */
   private flushPlinks(): void {
-    if (this.u.plinks.size === 0) return;
+    if (this.u.plinks.size === 0 || this.keepsPlinks) return;
     try {
       flushPseudoLinks(this.u);
     } catch (error) {

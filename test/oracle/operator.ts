@@ -65,7 +65,7 @@ export function branchTexts(test: Case, directory: string): string[] {
   return test.branches.map(({ name, perm }) => path.join(directory, name) + (perm === '' ? '' : `=${perm}`));
 }
 
-/** `tsaufs mount` and `tsaufs umount`. */
+/** `tsaufs mount` and `tsaufs umount -i`: AUFS was unmounted without its helper, which flushes pseudo-links. */
 export const mountByProgram: Mounter = async (test, directory) => {
   const mountpoint = path.join(directory, 'mnt');
   const options = [`br=${branchTexts(test, directory).join(':')}`, test.opts].filter((text) => text !== '').join(',');
@@ -73,7 +73,7 @@ export const mountByProgram: Mounter = async (test, directory) => {
   if (outcome.status !== 0) return { refused: outcome.stderr };
   return {
     async unmount() {
-      const { status, stderr } = await run(process.execPath, [program, 'umount', mountpoint]);
+      const { status, stderr } = await run(process.execPath, [program, 'umount', '-i', mountpoint]);
       if (status === 0) return;
       await run(process.execPath, [program, 'umount', '-l', mountpoint]);
       throw new Error(`${test.name} cannot be unmounted: ${stderr}`);

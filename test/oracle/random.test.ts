@@ -51,7 +51,7 @@ async function libraryMounter(): Promise<Mounter> {
       return {
         async unmount() {
           try {
-            await union.unmount();
+            await union.unmount({ keepPlinks: true });
           } catch (error) {
             await union.unmount({ lazy: true });
             throw error;
