@@ -10,7 +10,7 @@ import type { Branch } from './branch.js';
 import { copyUp } from './copyup.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
 import { killSuidgid } from './mode.js';
-import { openNode } from './place.js';
+import { isAnotherThanOpen, openNode } from './place.js';
 import type { Node } from './node.js';
 import { copyUpBranch } from './policy.js';
 import { materializeNames } from './pseudo-link.js';
@@ -79,7 +79,13 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
   }
   copyUpOnOpen(u, node);
   materializeNames(u, node);
-  return makeHandle(u, node, flags, openOn(u, node, flags));
+  const fd = openOn(u, node, flags);
+  if (isAnotherThanOpen(u, node, fd)) {
+    // Replaced directly, and the kernel does not know yet: it shall look the name up again.
+    close(fd);
+    throw new Errno(E.ESTALE);
+  }
+  return makeHandle(u, node, flags, fd);
 }
 
 function truncate(u: UnionState, node: Node, kill: boolean): void {

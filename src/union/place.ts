@@ -4,10 +4,11 @@
 import { Errno, E } from '../posix/errno.js';
 import { O, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
-import { type Stat, fstat, statat } from '../posix/stat.js';
+import { Stat, fstat, statat } from '../posix/stat.js';
 import type { InodeAt } from './copy-attributes.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
+import { birthOf, unionInode } from './xino.js';
 
 const at: InodeAt = { fd: -1, name: '' };
 
@@ -17,6 +18,7 @@ export function placeOf(u: UnionState, node: Node): InodeAt {
   if (node.removed) at.fd = anchorOf(node);
   else if (node.isDirectory) at.fd = u.directory(node, 0);
   else {
+    if (node.links !== null) settleOnName(u, node);
     at.fd = u.directoryOn(node.parent as Node, node.top);
     at.name = node.name;
   }
@@ -30,9 +32,45 @@ export function anchorOf(node: Node): number {
 
 /** The branch's attributes of the node. Throws ESTALE for a file that somebody removed directly. */
 export function statNode(u: UnionState, node: Node, out: Stat): void {
-  const place = placeOf(u, node);
-  const result = place.name === '' ? fstat(place.fd, out) : statat(place.fd, place.name, out);
+  const { fd, name } = placeOf(u, node);
+  const result = name === '' ? fstat(fd, out) : statat(fd, name, out);
+  if (name !== '' && node.handles > 0 && (result < 0 || !isInode(node, out)) && statOpen(u, node, out)) return;
   if (result < 0) throw new Errno(result === -E.ENOENT ? E.ESTALE : -result);
+}
+
+function isInode(node: Node, st: Stat): boolean {
+  return unionInode(node.top, st.ino, birthOf(st)) === node.ino;
+}
+
+/** Somebody removed or replaced the file directly: who has it open goes on with what is open. */
+function statOpen(u: UnionState, node: Node, out: Stat): boolean {
+  for (const handle of u.files.all()) if (handle.node === node) return fstat(handle.fd, out) >= 0;
+  return false;
+}
+
+/** Whether a descriptor just opened is of another file than the one that others have open under the same node. */
+export function isAnotherThanOpen(u: UnionState, node: Node, fd: number): boolean {
+  if (node.handles === 0 || fstat(fd, st) < 0 || isInode(node, st)) return false;
+  const { ino } = st;
+  for (const handle of u.files.all()) {
+    if (handle.node === node && handle.branch === node.top) return fstat(handle.fd, st) >= 0 && st.ino !== ino;
+  }
+  return false;
+}
+
+/** One of a file's names may have been removed directly: another that is left becomes its place. */
+function settleOnName(u: UnionState, node: Node): void {
+  if (node.parent !== null && leadsTo(u, node, node.parent, node.name)) return;
+  for (const { parent, name } of node.links ?? []) {
+    if (leadsTo(u, node, parent, name)) return void node.setPlace(parent, name, false);
+  }
+}
+
+const st = new Stat();
+
+function leadsTo(u: UnionState, node: Node, parent: Node, name: string): boolean {
+  const layer = parent.removed ? -1 : parent.layerOf(node.top);
+  return layer >= 0 && statat(u.directory(parent, layer), name, st) >= 0 && isInode(node, st);
 }
 
 /** Opens the node itself, with a descriptor of the caller's own. Returns it or -errno. */

@@ -60,6 +60,8 @@ function renameOver(
 ): void {
   if (victim !== undefined) mustBeAlike(moving, victim);
   if (moving.isDirectory) u.watch?.moves(moving);
+  // Swapped out before it is removed.
+  if (victim?.isDirectory === true) u.watch?.goes(newParent, newName);
   const branch = linkBranch(u, newParent, source.layers[0], target);
   // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);

@@ -12,7 +12,7 @@ import { allocate } from '../posix/memory.js';
 import { S, Stat, statat } from '../posix/stat.js';
 import { StatFs, fstatfs } from '../posix/statfs.js';
 import type { Branch } from './branch.js';
-import { lookAgain, namesOnLayer } from './changed-directory.js';
+import { knownDirectories, lookAgain, namesOnLayer } from './changed-directory.js';
 import { WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
@@ -358,7 +358,7 @@ export class Watch {
     }
     if (mask & IN.ISDIR && mask & (THERE | GONE)) {
       const how = mask & IN.DELETE ? 'deleted' : mask & IN.MOVED_FROM ? 'moved' : 'made';
-      for (const child of this.u.directoriesAt(node, name)) this.changed(child, how);
+      for (const child of knownDirectories(this.u, node, name)) this.changed(child, how);
     }
     this.nameChanged(node, name);
     if (mask & ALTERED) this.inodeChanged(node, watch, name, (mask & IN.MODIFY) !== 0);
