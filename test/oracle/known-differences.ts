@@ -3,10 +3,6 @@
  * until it is taken off this list. docs/aufs-compatibility.md tells the ones that are meant to stay.
  */
 export const knownDifferences: Readonly<Partial<Record<string, string>>> = {
-  ...because('branches cannot be changed while mounted yet', [
-    'remount-append', 'remount-append-eq', 'remount-prepend', 'remount-add0', 'remount-add1', 'remount-add2-rw', 'remount-ins1',
-    'remount-prepend-rw', 'remount-del', 'remount-del-busy', 'remount-mod',
-  ]),
   ...because('AUFS loses the new name of a lower file that is linked with noplink', ['hardlink-noplink']),
 
   // Which errno comes first. The kernel checks the kind of file before it asks a FUSE file system.
@@ -20,7 +16,6 @@ export const knownDifferences: Readonly<Partial<Record<string, string>>> = {
   ...because('with opaque marks on two branches AUFS shows what the upper one hides', randoms([
     131, 269, 285,
   ])),
-  ...because('the link count shown of a file whose lower names are hidden', randoms([379])),
   ...because('the time shown of a directory after a change on another branch', randoms([12, 60, 151])),
 };
 
