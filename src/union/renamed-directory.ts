@@ -30,30 +30,25 @@ export function probeRenamed(
 ): boolean {
   const first = parent.layers[at];
   const records = new Map<Branch, RenameRecord>();
-  let byName = true;
-  const limitAt = (position: number): void => {
-    if (byName) into.limit = position;
-    byName = false;
-  };
+  /** A part without a record is looked for down to here. */
+  let limit = Number.MAX_SAFE_INTEGER;
   const fd = u.openChild(parent, at, name);
   try {
     addRecords(u, parent, name, fd, first, records);
     if (records.size === 0) return false;
-    if (first.whiteouts && isOpaque(fd)) limitAt(first.index);
+    if (first.whiteouts && isOpaque(fd)) limit = first.index;
   } finally {
     close(fd);
   }
   const origins = new Map<Branch, string>();
   for (const branch of u.branches.slice(first.index + 1)) {
     const record = records.get(branch);
-    if (record === undefined) {
-      const layer = byName ? parent.layerOf(branch) : -1;
-      if (layer < 0) continue;
-      if (branch.whiteouts && hasWhiteout(u.directory(parent, layer), name)) {
-        limitAt(branch.index - 1);
-        continue;
-      }
+    let layer = branch.index <= limit ? parent.layerOf(branch) : -1;
+    if (layer >= 0 && branch.whiteouts && hasWhiteout(u.directory(parent, layer), name)) {
+      limit = branch.index - 1;
+      layer = -1;
     }
+    if (record === undefined && layer < 0) continue;
     const part = openPart(u, parent, branch, record?.origin ?? name);
     if (part < 0) {
       if (record !== undefined) warn(u, parent, name, first, `its part on ${branch.path} is not there`);
@@ -69,11 +64,12 @@ export function probeRenamed(
       if (record !== undefined && record.origin !== name) origins.set(branch, record.origin);
       if (!u.options.dirperm1 && isStricter(into.stat, below)) into.restricted = true;
       if (branch.renamed !== null) addRecords(u, parent, name, part, branch, records);
-      if (branch.whiteouts && isOpaque(part)) limitAt(branch.index);
+      if (branch.whiteouts && isOpaque(part)) limit = Math.min(limit, branch.index);
     } finally {
       close(part);
     }
   }
+  into.limit = limit;
   into.layers = merged.length === 1 ? merged[0].alone : merged;
   if (origins.size > 0) into.origins = origins;
   return true;

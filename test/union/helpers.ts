@@ -149,7 +149,7 @@ export class TestUnion {
   private readonly dirHandles = new Set<DirHandle>();
   private closed = false;
 
-  constructor(options: UnionOptions) {
+  constructor(readonly options: UnionOptions) {
     this.union = new Union(options, {
       log: (level, message) => this.logs.push(`${level}: ${message}`),
       event: (event) => this.events.push(event),
