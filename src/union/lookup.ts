@@ -155,14 +155,12 @@ function staysElsewhere(u: UnionState, node: Node, parent: Node, name: string, w
 }
 
 function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, what: Probe, out: Stat): Node {
-  if (node.parent !== parent || node.name !== name) {
-    // Renamed directly on a branch: what we knew of its place is old.
-    u.forgetDescriptors(node);
-    u.watch?.uncover(node);
-    node.setPlace(parent, name, false);
-  }
-  if (!sameLayers(node.layers, what.layers) || !sameOrigins(node.origins, what.origins)) {
-    u.forgetDescriptors(node);
+  const elsewhere = node.parent !== parent || node.name !== name;
+  const changed = !sameLayers(node.layers, what.layers) || !sameOrigins(node.origins, what.origins);
+  // Renamed or changed directly on a branch: what we knew of its place is old.
+  if (elsewhere || changed) u.forgetDescriptors(node);
+  if (elsewhere) node.setPlace(parent, name, false);
+  if (changed) {
     node.layers = what.layers;
     node.origins = what.origins;
   }
@@ -170,6 +168,7 @@ function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, w
   node.restricted = what.restricted;
   node.epoch = u.epoch;
   node.removed = false;
+  if (elsewhere || changed) u.watch?.met(node);
   fillAttributes(u, node, out);
   return node;
 }

@@ -82,7 +82,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
     forgetRenamed(branch, target.stat.ino);
     forgetInode(branch, target.stat.ino);
   });
-  u.watch?.uncover(node);
+  u.watch?.coverage.uncover(node);
   dropName(u, node, parent, name, 1);
   parent.version++;
   u.event('rmdir', branch, () => childPath(parent, name));

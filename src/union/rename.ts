@@ -123,7 +123,7 @@ function move(
   if (wasWhiteout) removeWhiteout(to, newName);
 
   if (victim !== undefined) {
-    u.watch?.uncover(victim);
+    u.watch?.coverage.uncover(victim);
     if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat.ino);
     if (victim.top === branch && victim.isDirectory) forgetRenamed(branch, target.stat.ino);
     dropName(u, victim, newParent, newName, linksBefore);

@@ -75,7 +75,7 @@ export class UnionState {
   ) {
     this.nodes.onDrop = (node) => {
       if (node.fds !== null) this.openDirectories.delete(node);
-      if (node.isDirectory) this.watch?.uncover(node);
+      if (node.isDirectory) this.watch?.coverage.uncover(node);
     };
   }
 

@@ -144,7 +144,7 @@ export class Union {
     const { u } = this;
     // A lower branch may deny another caller what this one was told.
     if (directory.restricted && !u.options.dirperm1) return 0;
-    return u.options.udba === 'none' || u.watch?.isCovered(directory) === true ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
+    return u.options.udba === 'none' || u.watch?.coverage.isCovered(directory) === true ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
   }
 
   /**
@@ -155,7 +155,7 @@ export class Union {
     const { u } = this;
     if (u.options.udba === 'none') return FOR_GOOD_SECONDS;
     if (u.watch === null) return UNWATCHED_SECONDS;
-    const watched = node.isDirectory ? u.watch.isCovered(node) : attributes.nlink <= 1 && u.watch.isCovered(node.parent);
+    const watched = node.isDirectory ? u.watch.coverage.isCovered(node) : attributes.nlink <= 1 && u.watch.coverage.isCovered(node.parent);
     return watched ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
   }
 
@@ -173,12 +173,12 @@ export class Union {
 
   lookup(parent: Node, name: string, out: Stat): Node | null {
     this.u.trimDirectories();
-    this.u.watch?.cover(parent);
+    this.u.watch?.coverage.cover(parent);
     return lookup(this.u, parent, name, out);
   }
 
   getattr(node: Node, handle: FileHandle | null, out: Stat): void {
-    if (node.isDirectory) this.u.watch?.cover(node);
+    if (node.isDirectory) this.u.watch?.coverage.cover(node);
     getattr(this.u, node, handle, out);
   }
 
@@ -264,7 +264,7 @@ export class Union {
 
   opendir(node: Node): DirHandle {
     this.u.trimDirectories();
-    this.u.watch?.cover(node);
+    this.u.watch?.coverage.cover(node);
     return opendir(this.u, node);
   }
 

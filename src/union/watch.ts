@@ -7,12 +7,11 @@
 
 import { E, Errno, errnoName } from '../posix/errno.js';
 import { close, read } from '../posix/file.js';
-import { IN, type InotifyEvent, inotifyAddWatchFd, inotifyInit, inotifyRmWatch, parseInotify } from '../posix/inotify.js';
+import { IN, type InotifyEvent, inotifyInit, parseInotify } from '../posix/inotify.js';
 import { allocate } from '../posix/memory.js';
 import { S, Stat, statat } from '../posix/stat.js';
-import { StatFs, fstatfs } from '../posix/statfs.js';
-import type { Branch } from './branch.js';
 import { knownDirectories, lookAgain, namesOnLayer } from './changed-directory.js';
+import { type Cover, Coverage, has } from './coverage.js';
 import { WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
@@ -33,24 +32,6 @@ const ALTERED = IN.ATTRIB | IN.MODIFY;
 
 const MASK = THERE | GONE | ALTERED | IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.EXCL_UNLINK;
 
-/** Where others may change a file without our kernel noticing: network and FUSE file systems; statfs(2). */
-const UNNOTICED = new Set([
-  0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x65735546 /* FUSE */,
-  0x01021997 /* 9P */, 0x00c36400 /* Ceph */, 0x5346414f /* AFS */, 0x6b414653 /* kAFS */, 0x0bd00bd0 /* Lustre */,
-  0x01161970 /* GFS2 */, 0x7461636f /* OCFS2 */, 0x47504653 /* GPFS */, 0x786f4256 /* vboxsf */,
-]);
-
-/** How a directory is watched. Right only as long as `layers` is what the node has. */
-interface Cover {
-  layers: readonly Branch[];
-  /** Per layer; -1 where there is none: an `rr` branch, or it could not be had. */
-  watches: number[];
-  /** Nothing that happens goes unnoticed. */
-  complete: boolean;
-  /** `released` when it was made: with no watch given back since, trying again is vain. */
-  released: number;
-}
-
 interface Expected {
   node: Node;
   name: string;
@@ -68,13 +49,10 @@ export interface WatchStats {
 export class Watch {
   /** The inotify descriptor, not blocking. */
   readonly fd: number;
-  private readonly covers = new Map<Node, Cover>();
-  private readonly owners = new Map<number, Node>();
-  private readonly unnoticed = new Map<Branch, boolean>();
+  /** Which directories are watched. */
+  readonly coverage: Coverage;
   private readonly block = allocate(64 * 1024);
   private readonly stat = new Stat();
-  private released = 0;
-  private complained = false;
   private events = 0;
   private ownEvents = 0;
   private told = 0;
@@ -90,6 +68,7 @@ export class Watch {
 
   private constructor(private readonly u: UnionState, fd: number) {
     this.fd = fd;
+    this.coverage = new Coverage(u, fd, MASK, (node, former, cover) => this.compare(node, former, cover));
   }
 
   /** Null where no inotify instance is to be had: said once, and the kernel then asks often. */
@@ -102,106 +81,11 @@ export class Watch {
   }
 
   close(): void {
-    this.covers.clear();
-    this.owners.clear();
     close(this.fd);
   }
 
   stats(): WatchStats {
-    return { watches: this.owners.size, events: this.events, own: this.ownEvents, told: this.told };
-  }
-
-  // --- what is watched ----------------------------------------------------------------------------
-
-  /** Whether every change of a name in the directory will be noticed. */
-  isCovered(node: Node | null): boolean {
-    if (node === null) return false;
-    const cover = this.covers.get(node);
-    return cover !== undefined && cover.complete && cover.layers === node.layers;
-  }
-
-  /** Watches a directory. Must come before what the kernel is told is read from the branches. */
-  cover(node: Node): void {
-    const cover = this.covers.get(node);
-    if (cover !== undefined && cover.layers === node.layers && (cover.complete || cover.released === this.released)) return;
-    if (node.removed || node.id <= 0) return;
-    try {
-      this.coverAnew(node, cover);
-    } catch (error) {
-      // The directory has changed under us: the operation itself will find out.
-      if (!(error instanceof Errno)) throw error;
-    }
-  }
-
-  private coverAnew(node: Node, former: Cover | undefined): void {
-    const { u } = this;
-    const { layers } = node;
-    const cover: Cover = { layers, watches: new Array<number>(layers.length).fill(-1), complete: true, released: this.released };
-    for (let i = 0; i < layers.length; i++) {
-      const branch = layers[i];
-      // aufs(5): natively read-only, nothing changes there.
-      if (branch.spec.perm === 'rr') continue;
-      const watch = this.changesUnnoticed(branch) ? -E.EOPNOTSUPP : inotifyAddWatchFd(this.fd, u.directory(node, i), MASK);
-      if (watch < 0) {
-        cover.complete = false;
-        this.complain(-watch);
-        continue;
-      }
-      cover.watches[i] = watch;
-      this.claim(watch, node);
-    }
-    this.covers.set(node, cover);
-    if (former === undefined) return;
-    for (const watch of former.watches) if (!cover.watches.includes(watch)) this.release(watch, node);
-  }
-
-  /** One directory on a branch has one watch: two nodes that lead there, one of them outdated, cannot share it. */
-  private claim(watch: number, node: Node): void {
-    const former = this.owners.get(watch);
-    if (former !== undefined && former !== node) {
-      const cover = this.covers.get(former);
-      if (cover !== undefined) cover.complete = false;
-    }
-    this.owners.set(watch, node);
-  }
-
-  private release(watch: number, node: Node): void {
-    if (watch < 0 || this.owners.get(watch) !== node) return;
-    this.owners.delete(watch);
-    inotifyRmWatch(this.fd, watch);
-    this.released++;
-  }
-
-  /** The node goes, or what was told of its names is void. */
-  uncover(node: Node): void {
-    const cover = this.covers.get(node);
-    if (cover === undefined) return;
-    this.covers.delete(node);
-    for (const watch of cover.watches) this.release(watch, node);
-  }
-
-  uncoverAll(): void {
-    for (const node of [...this.covers.keys()]) this.uncover(node);
-    this.unnoticed.clear();
-  }
-
-  private changesUnnoticed(branch: Branch): boolean {
-    let answer = this.unnoticed.get(branch);
-    if (answer === undefined) {
-      const st = new StatFs();
-      answer = fstatfs(branch.root, st) >= 0 && UNNOTICED.has(st.type);
-      this.unnoticed.set(branch, answer);
-    }
-    return answer;
-  }
-
-  private complain(errno: number): void {
-    if (this.complained) return;
-    this.complained = true;
-    let why = errnoName(errno);
-    if (errno === E.ENOSPC) why = 'fs.inotify.max_user_watches is reached; raise it with sysctl(8)';
-    else if (errno === E.EOPNOTSUPP) why = 'a branch lies on a file system that others may change unnoticed';
-    this.u.hooks.log('warn', `not every directory can be watched for direct changes: ${why}. What is in the others is asked again every 50 ms`);
+    return { watches: this.coverage.watches, events: this.events, own: this.ownEvents, told: this.told };
   }
 
   // --- our own changes ------------------------------------------------------------------------------
@@ -277,10 +161,10 @@ export class Watch {
   private coverWhatGrew(): void {
     for (const { node } of this.expected) {
       for (let n: Node | null = node; n !== null; n = n.parent) {
-        const cover = this.covers.get(n);
+        const cover = this.coverage.of(n);
         if (cover === undefined) continue;
         if (cover.layers === n.layers) break;
-        this.cover(n);
+        this.coverage.coverAgain(n, cover, true);
       }
     }
   }
@@ -308,7 +192,7 @@ export class Watch {
     this.events++;
     const { watch, mask, name } = event;
     if (mask & IN.Q_OVERFLOW) return this.lostEvents();
-    const node = this.owners.get(watch);
+    const node = this.coverage.ownerOf(watch);
     if (node === undefined) return;
     try {
       if (name === '') this.itself(node, watch, mask);
@@ -327,9 +211,7 @@ export class Watch {
       return;
     }
     if (mask & (IN.IGNORED | IN.UNMOUNT)) {
-      this.owners.delete(watch);
-      const cover = this.covers.get(node);
-      if (cover !== undefined) cover.complete = false;
+      this.coverage.lost(watch);
     }
     if (mask & (IN.IGNORED | IN.UNMOUNT | IN.DELETE_SELF | IN.MOVE_SELF)) this.changed(node, mask & IN.MOVE_SELF ? 'moved' : 'deleted');
     else if (mask & IN.ATTRIB) this.tell({ kind: 'inode', node: node.id, offset: -1, length: 0 });
@@ -361,6 +243,7 @@ export class Watch {
       for (const child of knownDirectories(this.u, node, name)) this.changed(child, how);
     }
     this.nameChanged(node, name);
+    if (mask & IN.CREATE) this.inodeMade(node, watch, name);
     if (mask & ALTERED) this.inodeChanged(node, watch, name, (mask & IN.MODIFY) !== 0);
   }
 
@@ -373,13 +256,25 @@ export class Watch {
     this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
   }
 
+  /** The node that a name on a watched layer leads to, if the kernel knows it; its attributes in `stat`. */
+  private inodeAt(node: Node, watch: number, name: string): Node | undefined {
+    const { u, stat } = this;
+    const layer = this.coverage.of(node)?.watches.indexOf(watch) ?? -1;
+    if (layer < 0 || statat(u.directory(node, layer), name, stat) < 0) return undefined;
+    const inode = u.nodes.find(unionInode(node.layers[layer], stat.ino, birthOf(stat)));
+    return inode?.type === (stat.mode & S.IFMT) ? inode : undefined;
+  }
+
+  /** The number of a file that was removed, given out again: what the kernel has cached of that one is not of this. */
+  private inodeMade(node: Node, watch: number, name: string): void {
+    const former = this.inodeAt(node, watch, name);
+    if (former !== undefined && !former.isDirectory && this.stat.nlink === 1) this.u.nodes.disown(former);
+  }
+
   /** Who has the file open does not look its name up again. */
   private inodeChanged(node: Node, watch: number, name: string, content: boolean): void {
-    const { u, stat } = this;
-    const layer = this.covers.get(node)?.watches.indexOf(watch) ?? -1;
-    if (layer < 0 || statat(u.directory(node, layer), name, stat) < 0) return;
-    const inode = u.nodes.find(unionInode(node.layers[layer], stat.ino, birthOf(stat)));
-    if (inode === undefined || inode.type !== (stat.mode & S.IFMT)) return;
+    const inode = this.inodeAt(node, watch, name);
+    if (inode === undefined) return;
     if (content) {
       inode.writtenHere = false;
       inode.cachedMtime = -1;
@@ -388,35 +283,52 @@ export class Watch {
   }
 
   /**
-   * A directory that we know lies elsewhere or on other branches now. After a move nothing holds that was told of what
-   * is in it; a directory that is deleted was empty, one newly made adds what it has.
+   * A directory that we know lies elsewhere, or on other branches, now.
    */
   private changed(node: Node, how: 'made' | 'moved' | 'deleted'): void {
     const { u } = this;
-    const { parent, name, layers } = node;
+    const { parent, name } = node;
     if (node.removed || parent === null) return;
-    const promised = this.covers.has(node);
-    const still = lookAgain(u, node);
-    if (!still) {
-      this.uncover(node);
-      // Its number may come again for another; one that was moved is met again.
-      if (how === 'deleted') u.nodes.disown(node);
-    } else if (promised) {
-      this.cover(node);
+    const cover = this.coverage.of(node);
+    if (lookAgain(u, node)) {
+      if (cover !== undefined) this.coverage.coverAgain(node, cover);
+    } else if (how === 'deleted') {
+      // Its number may come again for another.
+      this.coverage.uncover(node);
+      u.nodes.disown(node);
     }
-    if (how === 'moved') this.tell({ kind: 'entry', parent: parent.id, name, expire: false });
-    else if (!still) this.tell({ kind: 'entry', parent: parent.id, name, expire: true });
-    else if (promised) this.tellOfNewLayers(node, layers);
+    // One that was moved stays watched: a lookup will meet it again, with what the kernel knows of its names.
+    this.tell({ kind: 'entry', parent: parent.id, name, expire: true });
   }
 
-  private tellOfNewLayers(node: Node, before: readonly Branch[]): void {
-    for (let i = 0; i < node.layers.length; i++) {
-      if (before.includes(node.layers[i])) continue;
+  /** A lookup met a directory somewhere else than it was, or with other layers. */
+  met(node: Node): void {
+    const cover = this.coverage.of(node);
+    if (cover !== undefined) this.coverage.coverAgain(node, cover);
+  }
+
+  /** What came with new layers, and what went with old ones. */
+  private compare(node: Node, former: Cover, cover: Cover): void {
+    for (let i = 0; i < cover.layers.length; i++) {
+      if (has(former, cover, i)) continue;
       namesOnLayer(this.u, node, i, (name) => {
         const plain = name.startsWith(WHITEOUT_PREFIX) ? name.slice(WHITEOUT_PREFIX.length) : name;
-        this.nameChanged(node, plain);
+        if (!plain.startsWith(WHITEOUT_PREFIX)) this.nameChanged(node, plain);
       });
     }
+    for (let i = 0; i < former.layers.length; i++) if (!has(cover, former, i)) return this.void(node);
+  }
+
+  /** Nothing that was told of what is in a directory holds any longer. */
+  private void(node: Node): void {
+    const { parent, name } = node;
+    if (parent === null) {
+      this.u.hooks.branchesChanged?.();
+      return;
+    }
+    this.tell({ kind: 'entry', parent: parent.id, name, expire: false });
+    // What is in use stays known to the kernel all the same.
+    for (const child of this.u.nodes.all()) if (child.parent === node) this.nameChanged(node, child.name);
   }
 
   /** More happened than the kernel keeps events for: everything is looked at again. */
@@ -426,7 +338,7 @@ export class Watch {
       if (node.isDirectory && !node.removed && node.parent !== null) lookAgain(u, node);
       this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
     }
-    this.uncoverAll();
+    this.coverage.uncoverAll();
     u.hooks.branchesChanged?.();
   }
 

@@ -212,7 +212,7 @@ describe('changes of others', () => {
     expect(t.heard()).toContain('all of d in /');
     expect([t.has('d/a'), t.has('d/k')]).toEqual([false, true]);
     unlinkSync(t.on(0, 'd/.wh..wh..opq'));
-    expect(t.heard()).toContain('all of d in /');
+    expect(t.heard()).toContain('a in /d');
     expect(t.has('d/a')).toBe(true);
   });
 
@@ -236,8 +236,9 @@ describe('changes of others', () => {
     t.walk('d/low');
     t.heard();
     renameSync(t.on(0, 'd'), t.on(0, 'e'));
-    expect(t.heard()).toContain('all of d in /');
+    expect(t.heard()).toContain('d in /');
     expect([t.ls('e'), t.ls('d')]).toEqual([['up'], ['low']]);
+    expect(t.heard()).toContain('all of e in /');
     expect([t.ino('e') === before, t.ino('d') === before]).toEqual([true, false]);
   });
 
@@ -248,7 +249,7 @@ describe('changes of others', () => {
     t.heard();
     mkdirSync(t.on(0, 'd'));
     writeFileSync(t.on(0, 'd/new'), '');
-    expect(t.heard()).toEqual(['d in /', 'new in /d', 'pages of /', 'pages of /d']);
+    expect(t.heard()).toEqual(expect.arrayContaining(['d in /', 'new in /d']));
     expect([t.walk('d') === d, t.ls('d'), t.union.cacheSeconds(d) > long]).toEqual([true, ['low', 'new'], true]);
     unlinkSync(t.on(0, 'd/new'));
     rmdirSync(t.on(0, 'd'));
