@@ -68,6 +68,7 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
     close(branch.root);
     throw error;
   }
+  u.warnOfPermission(branch);
   u.branches.splice(at, 0, branch);
   settle(u);
 }

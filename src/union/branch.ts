@@ -133,6 +133,15 @@ function whyNotABranch(path: string, errno: number): string {
   }
 }
 
+/** What aufs(5) warns of when a branch is added (warn_perm): another owner or mode than the first branch; or null. */
+export function permissionWarning(first: Branch, added: Branch): string | null {
+  const one = new Stat();
+  const other = new Stat();
+  if (first === added || fstat(first.root, one) < 0 || fstat(added.root, other) < 0) return null;
+  if (one.uid === other.uid && one.gid === other.gid && (one.mode & 0o7777) === (other.mode & 0o7777)) return null;
+  return `branch ${added.path} has another owner or mode than ${first.path}; nowarn_perm stops this warning`;
+}
+
 /**
  * AUFS refuses a branch that is another branch, its ancestor or its descendant
  * (aufs(5): "overlapped"). Paths are compared as resolved by the kernel.

@@ -9,7 +9,7 @@ import { mkdirat, mknodat, symlinkat, unlinkat } from '../posix/directory.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
-import { type FileHandle, makeHandle, open } from './file-handle.js';
+import { type FileHandle, makeHandle, open, refuseDirect } from './file-handle.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { checkName } from './name.js';
 import { Node } from './node.js';
@@ -104,6 +104,7 @@ export function create(
       throw error;
     }
   }
+  refuseDirect(u, flags);
   const at = prepareAbsent(u, parent, name, false);
   const open0 = (flags & (O.ACCMODE | O.DSYNC | O.SYNC)) | O.CREAT | O.EXCL | O.NOFOLLOW;
   u.asCaller();

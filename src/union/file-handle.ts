@@ -68,6 +68,7 @@ const PASSED = O.ACCMODE | O.NONBLOCK | O.DSYNC | O.SYNC | O.NOATIME;
 /** OPEN. With O_TRUNC the file is emptied; copying up an empty file keeps its time, as AUFS does. */
 export function open(u: UnionState, node: Node, flags: number, kill = false): FileHandle {
   u.refresh(node);
+  refuseDirect(u, flags);
   const writes = (flags & O.ACCMODE) !== O.RDONLY;
   if (writes || flags & O.TRUNC) {
     if (!node.top.writable) {
@@ -93,6 +94,11 @@ function truncate(u: UnionState, node: Node, kill: boolean): void {
   close(must(openNode(u, node, O.WRONLY | O.TRUNC | O.NONBLOCK)));
   if (kill) killSuidgid(u, node);
   node.writtenHere = true;
+}
+
+/** nodio, the default: O_DIRECT is refused (aufs(5), "Direct I/O"). With dio the kernel bypasses its cache. */
+export function refuseDirect(u: UnionState, flags: number): void {
+  if (flags & O.DIRECT && !u.options.dio) throw new Errno(E.EINVAL);
 }
 
 /** A descriptor of the node on its branch; for reading only where the branch takes no writes. */

@@ -4,7 +4,7 @@ import { openat, O, close } from '../posix/file.js';
 import { Errno, E } from '../posix/errno.js';
 import { Stat } from '../posix/stat.js';
 import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
-import { permissionText, type Branch } from './branch.js';
+import { permissionWarning, type Branch } from './branch.js';
 import { refresh } from './branch-changes.js';
 import type { UnionEvent } from './events.js';
 import { type FileHandle, HandleTable } from './file-handle.js';
@@ -215,7 +215,10 @@ export class UnionState {
     this.hooks.event({ kind, path: path(), branch: branch.path, pid: this.caller.pid, ...more });
   }
 
-  describeBranch(branch: Branch): string {
-    return `${branch.path}=${permissionText(branch.spec)}`;
+  /** warn_perm: says so in the log if the branch is not like the first. */
+  warnOfPermission(branch: Branch): void {
+    const warning = this.options.warnPerm ? permissionWarning(this.branches[0], branch) : null;
+    if (warning !== null) this.hooks.log('warn', warning);
   }
+
 }
