@@ -98,7 +98,10 @@ class KernelSession implements Session {
     }
     this.notifier = new Notifier(this.mounted.fd);
     const ready = this.stage('ready');
-    if (this.request.union.udba !== 'none') this.notifying = new NotifierThread(this.mounted.fd);
+    if (this.request.union.udba !== 'none') {
+      this.notifying = new NotifierThread(this.mounted.fd, (error) =>
+        this.request.onLog('warn', `changes made directly on branches are seen late: ${error.message}`));
+    }
     const end = this.notifying?.end;
     this.tell({ kind: 'serve', fd: this.mounted.fd, notifier: end ?? null }, end === undefined ? [] : [end.port]);
     await ready;

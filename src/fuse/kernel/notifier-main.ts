@@ -1,7 +1,6 @@
 /** The notifying thread's main module. */
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { eventfdTake, poll, POLL } from '../../posix/event.js';
-import { close } from '../../posix/file.js';
 import { type Invalidation, Notifier } from './notification.js';
 import type { NotifierStart } from './notifier-thread.js';
 
@@ -30,7 +29,6 @@ while (Atomics.load(stop, 0) === 0) {
   }
 }
 port.close();
-close(fd);
 
 function write(what: Invalidation): void {
   notifier.send(what);

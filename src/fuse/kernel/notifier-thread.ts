@@ -17,7 +17,7 @@ export interface NotifierEnd {
 
 /** What the writing thread is started with. */
 export interface NotifierStart extends NotifierEnd {
-  /** /dev/fuse, the thread's own descriptor. */
+  /** /dev/fuse. */
   readonly fd: number;
   /** Not 0: end. */
   readonly stop: Int32Array;
@@ -34,14 +34,16 @@ export class NotifierThread {
   readonly end: NotifierEnd;
   private readonly stop = new Int32Array(new SharedArrayBuffer(4));
   private readonly signal: number;
+  private readonly device: number;
   private readonly ended: Promise<void>;
 
-  /** `device` is /dev/fuse of the mount; it stays the caller's. */
-  constructor(device: number) {
+  /** `device` is /dev/fuse of the mount; it stays the caller's. `onError` hears why the thread could not go on. */
+  constructor(device: number, onError: (error: Error) => void) {
+    this.device = must(dup(device));
     this.signal = must(eventfd(0, EFD.NONBLOCK), 'eventfd');
     const { port1, port2 } = new MessageChannel();
     this.end = { port: port1, signal: this.signal };
-    const start: NotifierStart = { port: port2, signal: this.signal, fd: must(dup(device)), stop: this.stop };
+    const start: NotifierStart = { port: port2, signal: this.signal, fd: this.device, stop: this.stop };
     const worker = new Worker(new URL('./notifier-main.js', import.meta.url), {
       name: 'tsaufs notifier',
       execArgv: [],
@@ -50,8 +52,7 @@ export class NotifierThread {
       // It holds next to nothing.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
     });
-    // Without it names are believed too long; nothing else breaks, and the mount must not.
-    worker.on('error', () => undefined);
+    worker.on('error', (error) => onError(error));
     this.ended = new Promise((resolve) => worker.on('exit', () => resolve()));
   }
 
@@ -60,6 +61,8 @@ export class NotifierThread {
     Atomics.store(this.stop, 0, 1);
     eventfdAdd(this.signal);
     await this.ended;
+    this.end.port.close();
+    close(this.device);
     close(this.signal);
   }
 }

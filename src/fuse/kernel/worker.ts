@@ -75,8 +75,8 @@ class Worker {
     const union = makeUnion(this.start.union, {
       log: (level, message, fields) => this.log(level, message, fields),
       event: (event) => this.say({ kind: 'event', event }),
-      invalidate: (what) => this.invalidate(what),
-      stale: (what) => this.invalidate(what),
+      invalidate: (what) => this.say({ kind: 'invalidate', what }),
+      stale: (what) => this.tell(what),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
       branchesChanged: () => this.forgetNames(),
       attributesChanged: (node) => void this.notifier?.send({ kind: 'inode', node, offset: -1, length: 0 }),
@@ -129,16 +129,16 @@ class Worker {
     channel.changes = union.changes ?? -1;
   }
 
-  private invalidate(what: Invalidation): void {
+  private tell(what: Invalidation): void {
     if (this.notices !== null) notify(this.notices, what);
     else this.say({ kind: 'invalidate', what });
   }
 
-  /** Raising the epoch takes no lock either; kernels that have none are told name by name, from another thread. */
+  /** Raising the epoch takes no lock either; kernels that have none are told name by name, from the main thread. */
   private forgetNames(): void {
     if (this.notifier === null || this.notifier.send({ kind: 'epoch' }) >= 0) return;
     for (const { parent, name } of this.union?.names?.() ?? []) {
-      this.invalidate({ kind: 'entry', parent, name });
+      this.say({ kind: 'invalidate', what: { kind: 'entry', parent, name } });
     }
   }
 

@@ -48,6 +48,7 @@ function requestFor(change: Partial<SessionRequest> = {}): SessionRequest {
     union: {
       branches: [{ path: branch, perm: 'rw', coo: 'none', ...off }],
       acl: true,
+      udba: 'none',
     } as unknown as SessionRequest['union'],
     mount: { readonly: false, nosuid: true, nodev: false, noexec: false, atime: 'noatime', allowOther: true },
     onEvent: () => undefined,
