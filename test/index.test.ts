@@ -83,7 +83,7 @@ describe('bad options', () => {
   test.each<[Partial<Library.MountOptions>, string]>([
     [{ branches: [] }, 'no branches given'],
     [{ branches: ['/a'], options: 'foo' }, 'unknown mount option "foo"'],
-    [{ branches: ['/a'], colour: 'red' } as Partial<Library.MountOptions>, 'unknown option "colour" of mount()'],
+    [{ branches: ['/a'], colour: 'red' } as Partial<Library.MountOptions>, 'unknown option "colour"'],
     [{ branches: [{ path: '/a', wh: true }] }, 'attributes need a perm'],
   ])('%j', async (options, message) => {
     const outcome = mount({ mountpoint, branches: [], ...options });

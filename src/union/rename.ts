@@ -62,7 +62,9 @@ function renameOver(
   if (moving.isDirectory) u.watch?.moves(moving);
   // Swapped out before it is removed.
   if (victim?.isDirectory === true) u.watch?.goes(newParent, newName);
-  const branch = linkBranch(u, newParent, source.layers[0], target);
+  // A pseudo-linked name may have been found below its file: what moves is the copy.
+  const from = !moving.isDirectory && moving.top.index < source.layers[0].index ? moving.top : source.layers[0];
+  const branch = linkBranch(u, newParent, from, target);
   // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);
   if (victim?.isDirectory === true && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
@@ -146,8 +148,8 @@ function bring(u: UnionState, moving: Node, parent: Node, name: string, branch: 
     return;
   }
   if (moving.top === branch) return materialize(u, moving, parent, name);
-  if (moving.parent !== parent || moving.name !== name) moving.setPlace(parent, name, true);
-  copyUp(u, moving, branch);
+  const isPlace = moving.parent === parent && moving.name === name;
+  copyUp(u, moving, branch, isPlace ? {} : { as: { parent, name } });
 }
 
 function opaque(from: number, name: string, branch: Branch): void {

@@ -241,3 +241,17 @@ describe('flags', () => {
     expect([t.read('a'), t.read('b'), t.read('c')]).toEqual(['A', 'B', 'C']);
   });
 });
+
+describe('a pseudo-linked name that lies below its copy', () => {
+  const trees = () => makeUnion([['rw', { 'd/.wh..wh..opq': '' }], ['rw', { g: 'content' }], ['ro', {}]]);
+
+  test('moves the copy', () => {
+    const t = trees();
+    t.link('g', 'd/f');
+    t.write('d/f', 'changed');
+    t.rename('g', 'h');
+    expect(t.read('h')).toBe('changed');
+    expect(failure(() => t.read('g'))).toBe('ENOENT');
+    expect(t.ino('h')).toBe(t.ino('d/f'));
+  });
+});
