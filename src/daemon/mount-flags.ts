@@ -38,20 +38,34 @@ export async function changeFlags(mountpoint: string, wanted: Partial<KernelFlag
   const changed = (Object.keys(next) as (keyof KernelFlags)[]).filter((name) => next[name] !== now[name]);
   if (changed.length === 0) return;
   if (process.geteuid!() !== 0) throw notPermitted(mountpoint, changed);
-  const { mount, MS } = await import('../posix/mount.js');
   const { E, errnoText } = await import('../posix/errno.js');
+  const result = await setFlags(mountpoint, next);
+  if (result === -E.EPERM) throw notPermitted(mountpoint, changed);
+  if (result === -E.EBUSY) {
+    throw new MountError(`${mountpoint} cannot be made read-only: files are open for writing; see lsof ${mountpoint}`);
+  }
+  if (result < 0) throw new MountError(`${mountpoint} cannot be changed: ${errnoText(-result)}`);
+}
+
+/**
+ * Remounts with the flags as they are: the kernel then drops every name that nobody uses, those that it knows to be
+ * missing too. Only root can; for others the names are dropped by the worker.
+ */
+export async function dropUnusedNames(mountpoint: string): Promise<void> {
+  if (process.geteuid!() !== 0 || mountAt(mountpoint)?.type !== mountType) return;
+  await setFlags(mountpoint, readFlags(mountpoint));
+}
+
+/** mount(2) with MS_REMOUNT: 0 or -errno. */
+async function setFlags(mountpoint: string, next: KernelFlags): Promise<number> {
+  const { mount, MS } = await import('../posix/mount.js');
   const { nameFromText } = await import('../posix/name.js');
   const atime = { relatime: MS.RELATIME, noatime: MS.NOATIME, strictatime: MS.STRICTATIME, default: MS.RELATIME };
   const flags = MS.REMOUNT | atime[next.atime] |
     (next.readonly ? MS.RDONLY : 0) | (next.nosuid ? MS.NOSUID : 0) | (next.nodev ? MS.NODEV : 0) |
     (next.noexec ? MS.NOEXEC : 0) | (next.nodiratime ? MS.NODIRATIME : 0) |
     (next.sync ? MS.SYNCHRONOUS : 0) | (next.dirsync ? MS.DIRSYNC : 0);
-  const result = mount(null, nameFromText(mountpoint), null, flags, null);
-  if (result === -E.EPERM) throw notPermitted(mountpoint, changed);
-  if (result === -E.EBUSY) {
-    throw new MountError(`${mountpoint} cannot be made read-only: files are open for writing; see lsof ${mountpoint}`);
-  }
-  if (result < 0) throw new MountError(`${mountpoint} cannot be changed: ${errnoText(-result)}`);
+  return mount(null, nameFromText(mountpoint), null, flags, null);
 }
 
 function notPermitted(mountpoint: string, changed: readonly string[]): MountError {

@@ -9,7 +9,7 @@ import type { UnionOptions } from '../union/options.js';
 import { errorLine, MountError } from './error.js';
 import { askBranches, xinoPlace, type InForce } from './in-force.js';
 import type { Log } from './log.js';
-import { changeFlags } from './mount-flags.js';
+import { changeFlags, dropUnusedNames } from './mount-flags.js';
 import { mountAt } from './mount-table.js';
 import { checkOutside } from './mountpoint.js';
 import { workingDirectoriesOn } from './working-directories.js';
@@ -139,6 +139,7 @@ async function change({ mountpoint, session, inForce }: RemountTarget, wanted: R
     if (users.length > 0) throw new MountError(`branch ${wanted.path} is busy: ${users.slice(0, 5).join(', ')} in use`);
   }
   await session.call({ name: 'change', argument: wanted });
+  await dropUnusedNames(mountpoint);
   inForce.union = { ...inForce.union, branches };
 }
 
@@ -148,6 +149,7 @@ async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Prom
     throw new MountError(`${set.acl ? 'acl' : 'noacl'} cannot be set while mounted: the kernel is told once; unmount and mount anew`);
   }
   await session.call({ name: 'set', argument: set });
+  await dropUnusedNames(target.mountpoint);
   inForce.union = { ...inForce.union, ...set };
   if ('xino' in set) inForce.xino = xinoPlace(inForce.union);
   if (set.verbose !== undefined) target.setVerbose(set.verbose);

@@ -29,7 +29,7 @@ export function reconsider(u: UnionState, node: Node): void {
     must(fstat(u.directory(node, i), st));
     node.restricted = isStricter(topStat, st);
   }
-  if (node.restricted && !before) u.hooks.branchesChanged?.();
+  if (node.restricted && !before) u.hooks.allChanged?.();
 }
 
 /** Throws EACCES if a lower branch denies the caller `wanted` (MAY_READ, MAY_SEARCH) on the directory. */

@@ -36,6 +36,8 @@ export interface Hooks {
   attributesChanged?(node: number): void;
   /** Branches came or went: the kernel must look every name up again. */
   branchesChanged?(): void;
+  /** Events were lost, or permissions of lower branches begin to count: nothing that the kernel knows may stay. */
+  allChanged?(): void;
   /** Something was changed directly on a branch; takes effect soon. Without it branches are not watched. */
   stale?(what: Stale): void;
 }

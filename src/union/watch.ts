@@ -323,7 +323,7 @@ export class Watch {
   private void(node: Node): void {
     const { parent, name } = node;
     if (parent === null) {
-      this.u.hooks.branchesChanged?.();
+      this.u.hooks.allChanged?.();
       return;
     }
     this.tell({ kind: 'entry', parent: parent.id, name, expire: false });
@@ -339,7 +339,7 @@ export class Watch {
       this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
     }
     this.coverage.uncoverAll();
-    u.hooks.branchesChanged?.();
+    u.hooks.allChanged?.();
   }
 
   private tell(what: Stale): void {

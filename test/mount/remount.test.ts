@@ -96,6 +96,20 @@ def change(n):
     return outcome;
   }
 
+  test('what is mounted on a directory of the union stays mounted', () => mounted(setup, async (u) => {
+    const point = path.join(u.mnt, 'e');
+    await succeed('mount', ['-t', 'tmpfs', 'here', point]);
+    try {
+      writeFileSync(path.join(point, 'inside'), '');
+      for (const change of ['append=@extra=ro', 'udba=none', 'del=@extra', 'mod=@lower=ro+wh']) {
+        await remount(u, change);
+        expect([readdirSync(point), existsSync(path.join(u.mnt, 'extra'))], change).toEqual([['inside'], !/del|mod/.test(change)]);
+      }
+    } finally {
+      await run('umount', [point]);
+    }
+  }));
+
   test('open files go on: they stay the files they are, and a writer follows the copy-up', () => mounted(setup, async (u) => {
     const seen = await acting(u, `
 f = os.open('f', os.O_RDWR); x = os.open('d/x', os.O_RDONLY); n = os.open('n', os.O_CREAT | os.O_RDWR)

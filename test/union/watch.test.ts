@@ -49,7 +49,7 @@ function watched(given: readonly BranchGiven[], setting: Setting = {}): Watched 
   const stale: Stale[] = [];
   let renewals = 0;
   t.u.hooks.stale = (what) => stale.push(what);
-  t.u.hooks.branchesChanged = () => renewals++;
+  t.u.hooks.allChanged = () => renewals++;
   t.heard = () => {
     t.union.notice();
     const said = stale.splice(0).map((what) => {

@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { keepCapabilities, umask, unshareFs } from '../../posix/credentials.js';
+import { geteuid, keepCapabilities, umask, unshareFs } from '../../posix/credentials.js';
 import { E } from '../../posix/errno.js';
 import { eventfdTake, poll, POLL } from '../../posix/event.js';
 import type { UnionEvent } from '../../union/events.js';
@@ -24,6 +24,8 @@ export interface UnionHooks {
   attributesChanged(node: number): void;
   /** Every name must be looked up again, at once. */
   branchesChanged(): void;
+  /** The same, whatever it costs. */
+  allChanged(): void;
 }
 
 /**
@@ -79,6 +81,7 @@ class Worker {
       stale: (what) => this.tell(what),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
       branchesChanged: () => this.forgetNames(),
+      allChanged: () => this.raiseEpoch(),
       attributesChanged: (node) => void this.notifier?.send({ kind: 'inode', node, offset: -1, length: 0 }),
     });
     this.union = union;
@@ -134,11 +137,24 @@ class Worker {
     else this.say({ kind: 'invalidate', what });
   }
 
-  /** Raising the epoch takes no lock either; kernels that have none are told name by name, from the main thread. */
+  /**
+   * After a change of branches. The main thread writes these before it sees the answer to the command. As root names
+   * are only expired, so that mounts on directories of the union stay; names known to be missing are dropped by the
+   * daemon's remount (mount-flags.ts), which an ordinary user cannot do.
+   */
   private forgetNames(): void {
-    if (this.notifier === null || this.notifier.send({ kind: 'epoch' }) >= 0) return;
+    if (geteuid() === 0) this.expireNames();
+    else this.raiseEpoch();
+  }
+
+  /** It takes no lock, but names of an old epoch are dropped with what is mounted on them. */
+  private raiseEpoch(): void {
+    if (this.notifier !== null && this.notifier.send({ kind: 'epoch' }) < 0) this.expireNames();
+  }
+
+  private expireNames(): void {
     for (const { parent, name } of this.union?.names?.() ?? []) {
-      this.say({ kind: 'invalidate', what: { kind: 'entry', parent, name } });
+      this.say({ kind: 'invalidate', what: { kind: 'entry', parent, name, expire: true } });
     }
   }
 
