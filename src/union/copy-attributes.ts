@@ -1,7 +1,7 @@
 // What a copy-up keeps of an inode beside its data: owner, mode, times, extended attributes, ACLs.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { UTIME, fchmod, fchmodat, fchown, fchownat, futimens, utimensat } from '../posix/attributes.js';
+import { fchmod, fchmodat, fchown, fchownat, futimens, utimensat } from '../posix/attributes.js';
 import { allocate } from '../posix/memory.js';
 import { S, type Stat } from '../posix/stat.js';
 import { fgetxattr, flistxattr, fsetxattr, lgetxattrat, llistxattrat, lsetxattrat } from '../posix/xattr.js';
@@ -41,8 +41,6 @@ export function copyTimes(st: Stat, to: InodeAt): void {
   if (to.name === '') must(futimens(to.fd, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec));
   else must(utimensat(to.fd, to.name, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec));
 }
-
-export const KEEP_TIME = UTIME.OMIT;
 
 function chown(to: InodeAt, uid: number, gid: number): number {
   return to.name === '' ? fchown(to.fd, uid, gid) : fchownat(to.fd, to.name, uid, gid);

@@ -131,11 +131,7 @@ export function mknod(
   u.asCaller();
   const result = mknodat(at.dirfd, name, mode, rdevMajor, rdevMinor);
   u.asSelf();
-  must(result);
-  reveal(u, at, parent, name);
-  const node = made(u, at, parent, name, out);
-  u.event('create', at.branch, () => node.path());
-  return node;
+  return created(u, at, parent, name, result, out);
 }
 
 export function symlink(u: UnionState, parent: Node, name: string, target: string, out: Stat): Node {
@@ -143,6 +139,11 @@ export function symlink(u: UnionState, parent: Node, name: string, target: strin
   u.asCaller();
   const result = symlinkat(target, at.dirfd, name);
   u.asSelf();
+  return created(u, at, parent, name, result, out);
+}
+
+/** After the system call that made the name, whose result is `result`: the whiteout goes, and the node is known. */
+function created(u: UnionState, at: Site, parent: Node, name: string, result: number, out: Stat): Node {
   must(result);
   reveal(u, at, parent, name);
   const node = made(u, at, parent, name, out);

@@ -28,15 +28,15 @@ export function createBranch(u: UnionState, parent: Node, whiteout: Branch | nul
     case 'rr':
       return visible(u, roundRobin(u, isDirectory), parent, whiteout);
     case 'mfs':
-      return visible(u, mostFreeSpace(u, isDirectory), parent, whiteout);
+      return visible(u, mostFreeSpace(u), parent, whiteout);
     case 'mfsrr':
       return visible(u, mostFreeSpaceRoundRobin(u, u.options.create.low, isDirectory), parent, whiteout);
     case 'pmfs':
-      return visible(u, parentMostFreeSpace(u, parent, isDirectory), parent, whiteout);
+      return visible(u, parentMostFreeSpace(u, parent), parent, whiteout);
     case 'pmfsrr':
-      return visible(u, parentMostFreeSpaceRoundRobin(u, parent, u.options.create.low, isDirectory), parent, whiteout);
+      return visible(u, parentMostFreeSpaceRoundRobin(u, parent, u.options.create.low), parent, whiteout);
     case 'tdmfs':
-      return visible(u, topDownMostFreeSpace(u, u.options.create.low, isDirectory), parent, whiteout);
+      return visible(u, topDownMostFreeSpace(u, u.options.create.low), parent, whiteout);
   }
 }
 
@@ -142,7 +142,7 @@ function freest(candidates: readonly Branch[]): Branch | null {
   return best;
 }
 
-function mostFreeSpace(u: UnionState, _isDirectory: boolean): Branch {
+function mostFreeSpace(u: UnionState): Branch {
   const { create } = u.options;
   const seconds = 'seconds' in create ? create.seconds : 0;
   const memory = u.policy;
@@ -156,22 +156,22 @@ function mostFreeSpace(u: UnionState, _isDirectory: boolean): Branch {
 }
 
 function mostFreeSpaceRoundRobin(u: UnionState, low: number, isDirectory: boolean): Branch {
-  const best = mostFreeSpace(u, isDirectory);
+  const best = mostFreeSpace(u);
   return freeBytes(best) >= low ? best : roundRobin(u, isDirectory);
 }
 
-function parentMostFreeSpace(u: UnionState, parent: Node, _isDirectory: boolean): Branch {
+function parentMostFreeSpace(u: UnionState, parent: Node): Branch {
   return freest(parent.layers) ?? topDownParent(u, parent, parent.top);
 }
 
-function parentMostFreeSpaceRoundRobin(u: UnionState, parent: Node, low: number, isDirectory: boolean): Branch {
-  const best = parentMostFreeSpace(u, parent, isDirectory);
-  return freeBytes(best) >= low ? best : mostFreeSpace(u, isDirectory);
+function parentMostFreeSpaceRoundRobin(u: UnionState, parent: Node, low: number): Branch {
+  const best = parentMostFreeSpace(u, parent);
+  return freeBytes(best) >= low ? best : mostFreeSpace(u);
 }
 
-function topDownMostFreeSpace(u: UnionState, low: number, isDirectory: boolean): Branch {
+function topDownMostFreeSpace(u: UnionState, low: number): Branch {
   for (const branch of u.branches) if (branch.writable && freeBytes(branch) >= low) return branch;
-  return mostFreeSpace(u, isDirectory);
+  return mostFreeSpace(u);
 }
 
 /**
