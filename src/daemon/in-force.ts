@@ -2,8 +2,8 @@ import type { Session } from '../fuse/adapter.js';
 import { formatBranches, formatOptions } from '../options/format.js';
 import type { MountFlags } from '../options/settings.js';
 import type { UnionOptions } from '../union/options.js';
+import { xinoPath } from '../union/xino-file.js';
 import { writeBranches, writeXinoPath, type BranchText } from './state.js';
-import { defaultXinoPath } from './xino-path.js';
 
 /** What holds for a mount now: what it was mounted with, and all that was changed since. */
 export interface InForce {
@@ -15,11 +15,7 @@ export interface InForce {
 }
 
 export function firstInForce(union: UnionOptions, flags: MountFlags, branches: readonly BranchText[]): InForce {
-  return { union, flags, branches, xino: xinoPlace(union) };
-}
-
-export function xinoPlace({ xino, branches }: UnionOptions): string | null {
-  return xino === undefined ? defaultXinoPath(branches) : xino;
+  return { union, flags, branches, xino: xinoPath(union) };
 }
 
 /** As options that can be parsed again. */

@@ -6,8 +6,9 @@ import type { RemountStep } from '../options/remount.js';
 import type { ResolvedChange } from '../options/resolve.js';
 import type { MountFlags } from '../options/settings.js';
 import type { UnionOptions } from '../union/options.js';
+import { xinoPath } from '../union/xino-file.js';
 import { errorLine, MountError } from './error.js';
-import { askBranches, xinoPlace, type InForce } from './in-force.js';
+import { askBranches, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { changeFlags, dropUnusedNames } from './mount-flags.js';
 import { mountAt } from './mount-table.js';
@@ -151,7 +152,7 @@ async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Prom
   await session.call({ name: 'set', argument: set });
   await dropUnusedNames(target.mountpoint);
   inForce.union = { ...inForce.union, ...set };
-  if ('xino' in set) inForce.xino = xinoPlace(inForce.union);
+  if ('xino' in set) inForce.xino = xinoPath(inForce.union);
   if (set.verbose !== undefined) target.setVerbose(set.verbose);
 }
 
