@@ -1,5 +1,6 @@
 import type { UnionOptions } from '../union/options.js';
 import { OptionError } from './error.js';
+import { redirectDir } from './overlay.js';
 import { parseCopyupPolicy, parseCreatePolicy } from './policy.js';
 import type { Setting } from './settings.js';
 import { unescape, type Token } from './tokens.js';
@@ -82,6 +83,7 @@ const valued = new Map<string, (value: string, name: string) => Setting[]>([
   ['trunc_xino_path', (value) => [{ kind: 'action', action: 'trunc_xino', branch: unescape(value) }]],
   ['itrunc_xino', (value, name) => [{ kind: 'action', action: 'trunc_xino', branch: wholeNumber(name, value) }]],
   ['droplvl', parseDropLevel],
+  ['redirect_dir', redirectDir],
   ['rdblk', (value, name) => tuning(name, value, true)],
   ['rdhash', (value, name) => tuning(name, value, true)],
   ['rdcache', (value, name) => tuning(name, value, false)],

@@ -41,6 +41,8 @@ function unionWords(union: UnionOptions): string[] {
   flag('shwh', union.shwh, usual.shwh);
   flag('plink', union.plink, usual.plink);
   flag('dirren', union.dirren, usual.dirren);
+  // With dirren it means nothing.
+  if (union.lowerDirsStay && !union.dirren) words.push('redirect_dir=off');
   flag('dio', union.dio, usual.dio);
   flag('acl', union.acl, usual.acl);
   flag('warn_perm', union.warnPerm, usual.warnPerm);

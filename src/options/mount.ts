@@ -42,6 +42,7 @@ export function foldMount(settings: readonly Setting[], warnings: string[], cwd:
 
 function applySimple(setting: Setting, union: UnionOptions, mount: MountFlags, warnings: string[]): void {
   switch (setting.kind) {
+    case 'default':
     case 'union': Object.assign(union, setting.set); break;
     case 'mount': Object.assign(mount, setting.set); break;
     case 'note': warnings.push(setting.text); break;

@@ -3,7 +3,9 @@ import { parseBranches, type Warn } from './branch.js';
 import { isBranchChange, parseChange } from './change.js';
 import { OptionError } from './error.js';
 import { parseGenericOption } from './generic.js';
-import { overlayBranches, takeOverlayOption, type OverlayDirs } from './overlay.js';
+import {
+  isOverlayForm, overlayBranches, overlayDefaults, parseOverlayOption, takeOverlayDir, type OverlayDirs,
+} from './overlay.js';
 import type { Setting } from './settings.js';
 import { tokenise, type Token } from './tokens.js';
 
@@ -13,19 +15,20 @@ import { tokenise, type Token } from './tokens.js';
  * @throws OptionError for an unknown option or a value that makes no sense
  */
 export function parseOptions(texts: readonly string[], warn: Warn): Setting[] {
-  const settings: Setting[] = [];
+  const tokens = texts.flatMap(tokenise);
+  return isOverlayForm(tokens) ? parseOverlayForm(tokens, warn) : tokens.flatMap((token) => parseOption(token, warn));
+}
+
+function parseOverlayForm(tokens: readonly Token[], warn: Warn): Setting[] {
+  const settings: Setting[] = [overlayDefaults];
   const overlay: OverlayDirs = { lower: [], upper: undefined };
-  for (const token of texts.flatMap(tokenise)) {
-    if (!takeOverlayOption(token, overlay)) settings.push(...parseOption(token, warn));
+  for (const token of tokens) {
+    if (!takeOverlayDir(token, overlay)) settings.push(...parseOverlayOption(token) ?? parseOption(token, warn));
   }
-  const branches = overlayBranches(overlay);
-  if (branches.length > 0) {
-    if (settings.some((setting) => setting.kind === 'branches')) {
-      throw new OptionError('give either br= or lowerdir=/upperdir=, not both');
-    }
-    settings.push({ kind: 'branches', branches });
+  if (settings.some((setting) => setting.kind === 'branches')) {
+    throw new OptionError('give either br= or lowerdir=/upperdir=, not both');
   }
-  return settings;
+  return [...settings, { kind: 'branches', branches: overlayBranches(overlay) }];
 }
 
 function parseOption(token: Token, warn: Warn): Setting[] {

@@ -58,6 +58,7 @@ export function foldRemount(
 
 function toSteps(setting: Setting, union: Remounted, cwd: string, warnings: string[]): RemountStep[] {
   switch (setting.kind) {
+    case 'default':
     case 'remount': return [];
     case 'branches':
       checkPresent(setting.branches, union, cwd);

@@ -40,6 +40,8 @@ export type Setting =
   | { kind: 'branches'; branches: WrittenBranch[] }
   | { kind: 'change'; change: BranchChange }
   | { kind: 'union'; set: Partial<UnionOptions> }
+  /** What a new union has unless an option after it says otherwise; nothing to a mounted one. */
+  | { kind: 'default'; set: Partial<UnionOptions> }
   | { kind: 'mount'; set: Partial<MountFlags> }
   /** Done once, to a union that is mounted. */
   | { kind: 'action'; action: 'clean_plink' | 'list_plink' }

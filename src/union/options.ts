@@ -53,6 +53,11 @@ export interface UnionOptions {
   /** Whether statfs(2) adds up the branches, plainly or weighted by their block sizes. */
   sum: 'none' | 'sum' | 'wsum';
   dirren: boolean;
+  /**
+   * A directory that a lower branch has cannot be renamed (EXDEV), as in overlayfs without redirect_dir; else in AUFS's
+   * way, where it is empty there. With dirren it means nothing.
+   */
+  lowerDirsStay: boolean;
   /** Path of the external inode number file; null for `noxino`, undefined for the default place. */
   xino: string | null | undefined;
   truncXib: boolean;
@@ -78,6 +83,7 @@ export function defaultUnionOptions(): UnionOptions {
     shwh: false,
     sum: 'none',
     dirren: false,
+    lowerDirsStay: false,
     xino: undefined,
     truncXib: false,
     truncXino: false,

@@ -1,5 +1,6 @@
 // rename: within one branch, after bringing the source there. A directory that lower branches also show under
-// its name cannot be renamed (EXDEV: mv(1) then copies), unless nothing of it is seen there, or with dirren.
+// its name cannot be renamed (EXDEV: mv(1) then copies), unless nothing of it is seen there, or with dirren; in a union
+// given in overlayfs's words not even then.
 
 import { E, Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
@@ -68,7 +69,7 @@ function renameOver(
   // As AUFS: the target's directory is copied up before anything else is refused.
   ensureDirectory(u, newParent, branch);
   if (victim?.isDirectory === true && !isEmpty(u, victim)) throw new Errno(E.ENOTEMPTY);
-  if (moving.isDirectory && !u.options.dirren && !emptyBelow(u, moving, branch)) throw new Errno(E.EXDEV);
+  if (moving.isDirectory && !u.options.dirren && !leavesNothing(u, moving, branch)) throw new Errno(E.EXDEV);
   move(u, moving, parent, name, newParent, newName, branch, victim);
   parent.version++;
   newParent.version++;
@@ -85,8 +86,9 @@ function mustBeAlike(moving: Node, victim: Node): void {
 }
 
 /** Whether nothing of the directory would be left behind on branches below `branch`. */
-function emptyBelow(u: UnionState, node: Node, branch: Branch): boolean {
+function leavesNothing(u: UnionState, node: Node, branch: Branch): boolean {
   const { layers } = node;
+  if (u.options.lowerDirsStay) return layers.length === 1 && layers[0] === branch;
   let first = 0;
   while (first < layers.length && (layers[first]).index <= branch.index) first++;
   return first === layers.length || isEmpty(u, node, first);

@@ -43,6 +43,12 @@ describe('branches', () => {
     ['br=a,ins=0:b', ['b=rw', 'a=rw']],
     ['lowerdir=b:c,upperdir=a,workdir=d', ['a=rw', 'b=ro+wh', 'c=ro+wh']],
     ['lowerdir=a:b', ['a=ro+wh', 'b=ro+wh']],
+    ['upperdir=a', ['a=rw']],
+    ['workdir=d,lowerdir=b,upperdir=a,lowerdir+=c', ['a=rw', 'b=ro+wh', 'c=ro+wh']],
+    ['lowerdir=b,lowerdir=c', ['c=ro+wh']],
+    ['lowerdir=x\\:y:x\\,y,upperdir=x\\\\y', ['x\\y=rw', 'x:y=ro+wh', 'x,y=ro+wh']],
+    ['lowerdir=x\\y=z', ['xy=z=ro+wh']],
+    ['lowerdir="x,y",upperdir=a', ['a=rw', 'x,y=ro+wh']],
     ['br=a:b=bogus', ['a=rw', 'b=ro']],
   ])('%s', (text, expected) => {
     expect(branches(text)).toEqual(expected);
@@ -105,6 +111,59 @@ describe('options of the union', () => {
 
   test('a relative xino path is made absolute', () => {
     expect(parse('br=a,xino=b/x').union.xino).toBe(path.join(home.path, 'b/x'));
+  });
+});
+
+describe('options that come with lowerdir= and upperdir=', () => {
+  test.each<[string, Partial<UnionOptions>]>([
+    ['', { lowerDirsStay: true }],
+    ['redirect_dir=off', { lowerDirsStay: true }],
+    ['redirect_dir=nofollow', { lowerDirsStay: true }],
+    ['redirect_dir=on', { dirren: true }],
+    ['redirect_dir=on,redirect_dir=off', { lowerDirsStay: true }],
+    ['dirren', { dirren: true, lowerDirsStay: true }],
+    ['xino=off', { lowerDirsStay: true }],
+    ['xino=auto,index=on,nfs_export=on,userxattr,uuid=null,metacopy=off,verity=off,fsync=auto', { lowerDirsStay: true }],
+    ['threaded=1,timeout=0.5,fast_ino_check=1,squash_to_root=0,sync=0,static_nlink', { lowerDirsStay: true }],
+    ['uidmapping=0:0:65536:70000:70000:9,gidmapping=0:0:1', { lowerDirsStay: true }],
+    ['udba=none,noplink', { lowerDirsStay: true, udba: 'none', plink: false }],
+  ])('%s', (text, expected) => {
+    const { union, warnings } = parse(text, 'lowerdir=b,upperdir=a,workdir=d');
+    expect(warnings).toEqual([]);
+    expect({ ...union, branches: [] }).toEqual({ ...defaultUnionOptions(), ...expected });
+  });
+
+  test('a directory of a lower branch stays where it is only where it was asked for', () => {
+    expect(parse('br=a:b').union.lowerDirsStay).toBe(false);
+    expect(parse('br=a:b,redirect_dir=off').union.lowerDirsStay).toBe(true);
+    expect(parse('br=a:b,redirect_dir=on').union.dirren).toBe(true);
+  });
+
+  test.each(['volatile', 'metacopy=on', 'fsync=volatile', 'redirect_dir=follow'])('%s has no effect', (text) => {
+    const { warnings } = parse(`lowerdir=b,upperdir=a,${text}`);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(`${text} has no effect`);
+  });
+
+  test.each([
+    ['br=c', 'not both'],
+    ['lowerdir=', '"lowerdir" needs a value'],
+    ['lowerdir=a::b', 'data-only layers (after "::") are not supported'],
+    ['lowerdir=a:', 'a path is empty'],
+    ['datadir+=c', 'no data-only layers'],
+    ['redirect_dir=maybe', 'there are on, off, follow and nofollow'],
+    ['index=maybe', 'there are on, off'],
+    ['index=toString', 'there are on, off'],
+    ['metacopy', 'there are off, on'],
+    ['verity=require', 'verity=require is not supported'],
+    ['uidmapping=0:100000:65536', 'files have the owners'],
+    ['gidmapping', 'files have the owners'],
+    ['squash_to_uid=0', 'files have the owners'],
+    ['context="system_u:object_r:x_t:s0"', 'files keep the labels'],
+    ['volatile=1', 'unknown mount option "volatile=1"'],
+  ])('%s is refused', (text, message) => {
+    expect(() => parse(`lowerdir=b,upperdir=a,${text}`)).toThrow(message);
+    expect(() => parse(`lowerdir=b,upperdir=a,${text}`)).toThrow(/^[^\n]+$/);
   });
 });
 
@@ -198,8 +257,12 @@ describe('printed back', () => {
     expect(formatOptions(union, mount)).toBe(expected);
   });
 
-  test('what is printed parses to the same', () => {
-    const first = parse('br=a=rw+nolwh:b=ro+wh:c=rr,udba=notify,create=pmfs:9,noexec,xino=/x');
+  test.each([
+    'br=a=rw+nolwh:b=ro+wh:c=rr,udba=notify,create=pmfs:9,noexec,xino=/x',
+    'lowerdir=b:x\\:y,upperdir=a',
+    'lowerdir=b,upperdir=a,redirect_dir=on',
+  ])('what is printed parses to the same: %s', (text) => {
+    const first = parse(text);
     const again = parse(`${formatOptions(first.union, first.mount)},${formatBranches(first.union)}`);
     expect(again).toEqual(first);
   });

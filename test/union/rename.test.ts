@@ -119,6 +119,17 @@ describe('of a directory', () => {
     expect(t.ls()).toEqual(['d', 'e', 'x']);
   });
 
+  test('EXDEV where a lower branch has it at all, in a union given in overlayfs\'s words', () => {
+    const t = makeUnion([['rw', { 'd/a': '', 'merged': null, 'over/.wh..wh..opq': '', 'u': null }],
+      ['ro', { d: null, merged: null, low: null, 'over/x': '' }]], { lowerDirsStay: true });
+    for (const name of ['d', 'merged', 'low']) expect(failure(() => t.rename(name, 'x'))).toBe('EXDEV');
+    expect(failure(() => t.rename('low', 'u'))).toBe('EXDEV');
+    t.rename('over', 'x');
+    t.rename('u', 'low');
+    t.rename('low', 'merged');
+    expect(t.ls()).toEqual(['d', 'merged', 'x']);
+  });
+
   test('EXDEV leaves everything as it was, and no node', () => {
     const t = makeUnion([['rw'], ['ro', { 'e/b': '' }]]);
     expect(failure(() => t.union.rename(t.root, 'e', t.root, 'x', 0))).toBe('EXDEV');
