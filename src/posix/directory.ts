@@ -3,7 +3,8 @@
  */
 import { E } from './errno.js';
 import { lseek, SEEK } from './file.js';
-import { allocate, readU64, type Block } from './memory.js';
+import { inodeNumber } from './inode-number.js';
+import { allocate, type Block } from './memory.js';
 import { PATH_MAX, slotA, slotB } from './name.js';
 import { AT_FDCWD, NR, sys3, sys4, sys5 } from './syscall.js';
 
@@ -139,7 +140,7 @@ function visitEntries(
     let end = Math.max(start, next - 8);
     while (bytes[end] !== 0) end++;
     if (!isDots(bytes, start, end)) {
-      visit(bytes.latin1Slice(start, end), bytes[at + TYPE], readU64(u32, at >>> 2));
+      visit(bytes.latin1Slice(start, end), bytes[at + TYPE], inodeNumber(u32[at >>> 2], u32[(at >>> 2) + 1]));
     }
     at = next;
   }

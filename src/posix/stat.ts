@@ -2,6 +2,7 @@
  * Attributes of a file, through statx(2): one layout on every architecture, and the birth time besides.
  */
 import { AT } from './directory.js';
+import { inodeNumber } from './inode-number.js';
 import { allocate, readI64, readU64 } from './memory.js';
 import { slotA } from './name.js';
 import { NR, sys5 } from './syscall.js';
@@ -35,7 +36,7 @@ export const ATTRIBUTE = {
 
 /**
  * Attributes of a file. Times are seconds since 1970 (negative before) with 0..999999999 nanoseconds to add; blocks are
- * of 512 bytes; btime is 0 where the file system keeps none. Made once and filled again and again.
+ * of 512 bytes; `ino` tells inodes of one device apart (inode-number.ts); btime is 0 where the file system keeps none. Made once and filled again and again.
  */
 export class Stat {
   mode = 0;
@@ -121,7 +122,7 @@ function decode(result: number, out: Stat): number {
   out.uid = words[5];
   out.gid = words[6];
   out.mode = words[7] & 0xffff;
-  out.ino = readU64(words, 8);
+  out.ino = inodeNumber(words[8], words[9]);
   out.size = readU64(words, 10);
   out.blocks = readU64(words, 12);
   out.atime = readI64(words, 16);

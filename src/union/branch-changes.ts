@@ -18,7 +18,7 @@ import { flushRenamed } from './rename-record.js';
 import { openRenamed } from './renamed-directory.js';
 import type { UnionState } from './state.js';
 import { prepareBranch, releaseBranch, unprepareBranch } from './whiteout.js';
-import { birthOf, keepInode } from './xino.js';
+import { keepInode } from './xino.js';
 
 /** One change; an `index` past the end means after the last branch. Paths are absolute and resolved. */
 export type BranchChange =
@@ -192,7 +192,7 @@ function refreshDirectory(u: UnionState, node: Node, parent: Node): void {
     return;
   }
   // The same directory to the user, though another branch may be its top now.
-  keepInode(found.layers[0], found.stat.ino, birthOf(found.stat), node.ino);
+  keepInode(found.layers[0], found.stat, node.ino);
   node.layers = found.layers;
   node.origins = found.origins;
   node.limit = found.limit;

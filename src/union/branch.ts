@@ -8,7 +8,7 @@ import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { encodePath } from './name.js';
 import type { RenamedDirectories } from './rename-record.js';
-import { KnownInodes } from './known-inodes.js';
+import { type FileSystem, FileSystems } from './file-system.js';
 
 /** A union that cannot be made or changed as asked: one clear line for the user. */
 export class UnionError extends Error {
@@ -41,10 +41,9 @@ export class Branch {
     readonly id: number,
     readonly path: string,
     readonly root: number,
-    /** Which of the union's file systems it lies on: an index (see xino.ts). */
-    readonly fs: number,
-    /** Inode numbers there that have another number in the union; shared by the branches of a file system. */
-    readonly inodes: KnownInodes,
+    /** The file system that its root lies on; files may lie on others of the union's. */
+    readonly home: FileSystem,
+    readonly fileSystems: FileSystems,
     public spec: BranchSpec,
     index: number,
     unionReadonly: boolean,
@@ -81,14 +80,15 @@ export function permissionText(spec: BranchSpec): string {
  */
 export class BranchOpener {
   private nextId = FIRST_BRANCH_ID;
-  private readonly fileSystems: string[] = [];
-  private readonly inodes: KnownInodes[] = [];
+  private readonly fileSystems: FileSystems;
 
   /** `openTable` makes a file for the inode numbers of a file system; null with noxino. */
-  constructor(private readonly openTable: (() => number) | null = null) {}
+  constructor(openTable: (() => number) | null = null) {
+    this.fileSystems = new FileSystems(openTable);
+  }
 
   close(): void {
-    for (const inodes of this.inodes) inodes.close();
+    this.fileSystems.close();
   }
 
   /** Opens the branch's directory. Throws UnionError with the reason where that cannot be. */
@@ -101,11 +101,8 @@ export class BranchOpener {
       close(root);
       throw new UnionError(whyNotABranch(spec.path, failed < 0 ? -failed : E.ENOTDIR));
     }
-    const dev = `${String(st.devMajor)}:${String(st.devMinor)}`;
-    let fs = this.fileSystems.indexOf(dev);
-    if (fs < 0) fs = this.fileSystems.push(dev) - 1;
-    const inodes = (this.inodes[fs] ??= new KnownInodes(this.openTable));
-    return new Branch(this.nextId++, spec.path, root, fs, inodes, spec, index, unionReadonly);
+    const home = this.fileSystems.of(st.devMajor, st.devMinor);
+    return new Branch(this.nextId++, spec.path, root, home, this.fileSystems, spec, index, unionReadonly);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Branch } from './branch.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
-import { birthOf, keepInode, unionInode } from './xino.js';
+import { keepInode, unionInode } from './xino.js';
 
 const found = new Probe();
 const st = new Stat();
@@ -45,12 +45,12 @@ function find(u: UnionState, parent: Node, node: Node): boolean {
 function isStill(u: UnionState, parent: Node, node: Node, formerTop: Branch): boolean {
   const [top] = found.layers;
   const { stat } = found;
-  if (unionInode(top, stat.ino, birthOf(stat)) === node.ino) return true;
+  if (unionInode(top, stat) === node.ino) return true;
   if (formerTop === top || !found.layers.includes(formerTop)) return false;
   if (statat(u.directoryOn(parent, formerTop), node.name, st) < 0) return false;
-  if (unionInode(formerTop, st.ino, birthOf(st)) !== node.ino) return false;
+  if (unionInode(formerTop, st) !== node.ino) return false;
   // Somebody made the same directory on a higher branch: to the user it stays what it was.
-  keepInode(top, stat.ino, birthOf(stat), node.ino);
+  keepInode(top, stat, node.ino);
   return true;
 }
 
@@ -59,7 +59,7 @@ export function knownDirectories(u: UnionState, parent: Node, name: string): Set
   const known = new Set(u.directoriesAt(parent, name));
   for (let i = 0; i < parent.layers.length; i++) {
     if (statat(u.directory(parent, i), name, st) < 0 || (st.mode & S.IFMT) !== S.IFDIR) continue;
-    const node = u.nodes.find(unionInode(parent.layers[i], st.ino, birthOf(st)));
+    const node = u.nodes.find(unionInode(parent.layers[i], st));
     if (node?.isDirectory === true && node.parent === parent && node.name === name) known.add(node);
   }
   return known;

@@ -15,7 +15,7 @@ import type { Link, Node } from './node.js';
 import { anchorOf, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
-import { birthOf, keepInode } from './xino.js';
+import { keepInode } from './xino.js';
 
 let temporaries = 0;
 
@@ -62,13 +62,9 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   const from = node.top;
   const temporary = temporaryName();
   let bytes = 0;
-  let ino: number;
-  let birth: number;
   try {
     bytes = copyInode(u, { fd: source, name: node.name }, st, target, temporary, size);
     must(statat(target.orphanDir, temporary, copied));
-    ino = copied.ino;
-    birth = birthOf(copied);
     if (st.nlink > 1 || form.as !== undefined) {
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
     }
@@ -79,7 +75,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     u.plinks.remove(node.ino, target);
     throw error;
   }
-  keepInode(target, ino, birth, node.ino);
+  keepInode(target, copied, node.ino);
   if (form.as !== undefined) node.setPlace(parent, name, true);
   node.layers = target.alone;
   node.closeAnchor();
@@ -196,15 +192,11 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
   // In its own parent rather than among the orphans: who may not write a directory may not move it either.
   const temporary = temporaryName();
   must(mkdirat(place, temporary, 0o700));
-  let ino = 0;
-  let birth = 0;
   try {
     const fd = openOwn(place, temporary);
     try {
       copyAttributes(u, st, { fd: source, name: '' }, { fd, name: '' }, target);
       must(fstat(fd, st));
-      ino = st.ino;
-      birth = birthOf(st);
     } finally {
       close(fd);
     }
@@ -216,7 +208,7 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
     throw error;
   }
   const from = node.layers[layer];
-  if (target.index < node.top.index) keepInode(target, ino, birth, node.ino);
+  if (target.index < node.top.index) keepInode(target, st, node.ino);
   u.addLayer(node, target);
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes: 0 });
 }

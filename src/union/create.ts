@@ -75,8 +75,8 @@ export function childPath(parent: Node, name: string): string {
 function made(u: UnionState, at: Site, parent: Node, name: string, out: Stat): Node {
   must(statat(at.dirfd, name, out));
   // A new inode: an old entry under its number belongs to a file that is gone.
-  forgetInode(at.branch, out.ino);
-  const ino = unionInode(at.branch, out.ino);
+  forgetInode(at.branch, out);
+  const ino = unionInode(at.branch, out);
   const stale = u.nodes.find(ino);
   if (stale !== undefined) u.nodes.disown(stale);
   const node = new Node(ino, out.mode & S.IFMT, parent, name, at.branch.alone);
@@ -193,7 +193,7 @@ export function tmpfile(u: UnionState, parent: Node, flags: number, mode: number
   const dirfd = u.directoryOn(parent, branch);
   const fd = must(openTemporary(u, dirfd, branch, flags, mode));
   must(fstat(fd, out));
-  const node = new Node(unionInode(branch, out.ino), S.IFREG, parent, '', branch.alone);
+  const node = new Node(unionInode(branch, out), S.IFREG, parent, '', branch.alone);
   node.removed = true;
   node.anchor = must(openat(AT.FDCWD, `/proc/self/fd/${String(fd)}`, O.PATH, 0));
   u.nodes.add(node);

@@ -13,7 +13,7 @@ import { probeRenamed } from './renamed-directory.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
 import { hasWhiteout, isOpaque } from './whiteout.js';
-import { birthOf, freshInode, unionInode } from './xino.js';
+import { freshInode, sameInode, unionInode } from './xino.js';
 
 /** What lookup found of one name; reused from call to call. */
 export class Probe {
@@ -115,7 +115,7 @@ export function lookup(u: UnionState, parent: Node, name: string, out: Stat): No
 /** The node for what `probe` found: the one that is known already, or a new one. Attributes in `out`. */
 export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, out: Stat): Node {
   const top = what.layers[0];
-  let ino = unionInode(top, what.stat.ino, birthOf(what.stat));
+  let ino = unionInode(top, what.stat);
   const known = u.nodes.find(ino);
   out.copy(what.stat);
   if (known !== undefined) {
@@ -127,7 +127,7 @@ export function nodeOf(u: UnionState, parent: Node, name: string, what: Probe, o
       if (!known.isDirectory && redirectPlink(u, known, parent, name, out)) return known;
     }
     if (known.type !== what.type || (!known.isDirectory && known.top.index > top.index)) u.nodes.disown(known);
-    else ino = freshInode(top, what.stat.ino, birthOf(what.stat));
+    else ino = freshInode(top, what.stat);
   } else if (u.plinks.size > 0 && what.type !== S.IFDIR) {
     const linked = u.plinks.revive(u, ino, parent, name, top, out);
     if (linked !== null) return linked;
@@ -150,8 +150,8 @@ function staysElsewhere(u: UnionState, node: Node, parent: Node, name: string, w
   if (node.removed || node.parent === null || (node.parent === parent && node.name === name)) return false;
   if (node.parent.removed || node.parent.layerOf(node.top) < 0) return false;
   if (statat(u.directoryOn(node.parent, node.top), node.name, place) < 0) return false;
-  if (node.top === what.layers[0] && place.ino === what.stat.ino) return false;
-  return unionInode(node.top, place.ino, birthOf(place)) === node.ino;
+  if (node.top === what.layers[0] && sameInode(place, what.stat)) return false;
+  return unionInode(node.top, place) === node.ino;
 }
 
 function adoptDirectory(u: UnionState, node: Node, parent: Node, name: string, what: Probe, out: Stat): Node {
@@ -191,7 +191,7 @@ const place = new Stat();
 /** Whether the node's place still leads to the inode of `found`; somebody may have renamed it directly. */
 function isThere(u: UnionState, node: Node, found: Stat): boolean {
   if (node.parent === null || node.parent.layerOf(node.top) < 0) return false;
-  return statat(u.directoryOn(node.parent, node.top), node.name, place) >= 0 && place.ino === found.ino;
+  return statat(u.directoryOn(node.parent, node.top), node.name, place) >= 0 && sameInode(place, found);
 }
 
 function sameOrigins(a: Map<Branch, string> | null, b: Map<Branch, string> | null): boolean {

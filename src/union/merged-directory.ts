@@ -14,7 +14,7 @@ import type { Node } from './node.js';
 import { MAY_READ, mayEnter } from './permission.js';
 import type { UnionState } from './state.js';
 import { OPAQUE_MARK } from './whiteout.js';
-import { unionInode } from './xino.js';
+import { listedInode } from './xino.js';
 
 /** The listing: parallel arrays, in the order of the branches. */
 export interface Listing {
@@ -72,7 +72,7 @@ export function readdir(u: UnionState, handle: DirHandle, cookie: number, sink: 
   if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1)) return;
   if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2)) return;
   for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
-    const ino = unionInode(listing.branches[i], listing.inodes[i]);
+    const ino = listedInode(listing.branches[i], listing.inodes[i]);
     if (!sink(listing.names[i], listing.types[i], ino, i + DOTS + 1)) return;
   }
 }
@@ -87,7 +87,7 @@ export function readdirplus(u: UnionState, handle: DirHandle, cookie: number, ou
     const name = listing.names[i];
     const child = childOf(u, node, listing, i, out);
     if (child === undefined) continue;
-    const ino = child === null ? unionInode(listing.branches[i], listing.inodes[i]) : child.ino;
+    const ino = child === null ? listedInode(listing.branches[i], listing.inodes[i]) : child.ino;
     if (!sink(name, listing.types[i], ino, i + DOTS + 1, child)) {
       // Not handed out: nobody will forget it.
       if (child !== null) u.nodes.drop(child);

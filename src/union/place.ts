@@ -8,7 +8,7 @@ import { Stat, fstat, statat } from '../posix/stat.js';
 import type { InodeAt } from './copy-attributes.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
-import { birthOf, unionInode } from './xino.js';
+import { unionInode } from './xino.js';
 
 const at: InodeAt = { fd: -1, name: '' };
 
@@ -39,7 +39,7 @@ export function statNode(u: UnionState, node: Node, out: Stat): void {
 }
 
 function isInode(node: Node, st: Stat): boolean {
-  return unionInode(node.top, st.ino, birthOf(st)) === node.ino;
+  return unionInode(node.top, st) === node.ino;
 }
 
 /** Somebody removed or replaced the file directly: who has it open goes on with what is open. */

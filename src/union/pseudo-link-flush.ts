@@ -10,7 +10,7 @@ import { list } from './merged-directory.js';
 import type { Node } from './node.js';
 import { type PseudoLink, materialize, materializeNames } from './pseudo-link.js';
 import type { UnionState } from './state.js';
-import { unionInode } from './xino.js';
+import { listedInode } from './xino.js';
 
 /**
  * Ends the pseudo-links (of one branch, or all): every name that shows a copy becomes a real link of it, then the
@@ -41,7 +41,7 @@ function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): v
   const walk = (directory: Node): void => {
     const { names, types, inodes, branches } = list(u, directory);
     for (let i = 0; i < names.length; i++) {
-      if (types[i] !== DT.DIR && !links.has(unionInode(branches[i], inodes[i]))) continue;
+      if (types[i] !== DT.DIR && !links.has(listedInode(branches[i], inodes[i]))) continue;
       const node = lookup(u, directory, names[i], st);
       if (node === null) continue;
       // Held: dropping its last child would drop it while we walk it.

@@ -19,14 +19,14 @@ import { removeTree } from './remove-tree.js';
 import { forgetRenamed } from './rename-record.js';
 import type { UnionState } from './state.js';
 import { makeWhiteout } from './whiteout.js';
-import { birthOf, forgetInode, unionInode } from './xino.js';
+import { forgetInode, unionInode } from './xino.js';
 
 const target = new Probe();
 const lower = new Probe();
 
 /** The known node of what a probe found, if the kernel knows it. */
 export function knownNode(u: UnionState, what: Probe): Node | undefined {
-  const node = u.nodes.find(unionInode(what.layers[0], what.stat.ino, birthOf(what.stat)));
+  const node = u.nodes.find(unionInode(what.layers[0], what.stat));
   return node?.type === what.type ? node : undefined;
 }
 
@@ -47,7 +47,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
   if (target.type === S.IFDIR) throw new Errno(E.EISDIR);
   const source = target.layers[0];
   const node = knownNode(u, target);
-  const { ino, nlink } = target.stat;
+  const { nlink } = target.stat;
   const branch = copyUpBranch(u, parent, source);
   const hide = branch !== source || showsBelow(u, parent, name, branch);
   ensureDirectory(u, parent, branch);
@@ -56,7 +56,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
     if (hide) whiteout(u, branch, dirfd, parent, name);
     if (branch !== source) return;
     must(unlinkat(dirfd, name, 0));
-    if (nlink <= 1) forgetInode(branch, ino);
+    if (nlink <= 1) forgetInode(branch, target.stat);
   });
   if (node !== undefined) dropName(u, node, parent, name, nlink);
   parent.version++;
@@ -80,7 +80,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
     if (branch !== source) return;
     removeDirectory(dirfd, name);
     forgetRenamed(branch, target.stat.ino);
-    forgetInode(branch, target.stat.ino);
+    forgetInode(branch, target.stat);
   });
   u.watch?.coverage.uncover(node);
   dropName(u, node, parent, name, 1);

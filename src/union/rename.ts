@@ -128,7 +128,7 @@ function move(
 
   if (victim !== undefined) {
     u.watch?.coverage.uncover(victim);
-    if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat.ino);
+    if (victim.top === branch && linksBefore <= 1) forgetInode(branch, target.stat);
     if (victim.top === branch && victim.isDirectory) forgetRenamed(branch, target.stat.ino);
     dropName(u, victim, newParent, newName, linksBefore);
   }

@@ -2,6 +2,7 @@
 
 import { must } from '../posix/errno.js';
 import { StatFs, fstatfs } from '../posix/statfs.js';
+import type { FileSystem } from './file-system.js';
 import { NAME_LONGEST } from './name.js';
 import type { UnionState } from './state.js';
 
@@ -17,15 +18,15 @@ export function statfs(u: UnionState, out: StatFs): void {
 
 /** Each file system counts once, however many branches lie on it; in blocks of the smallest size. */
 function addUp(u: UnionState, out: StatFs): void {
-  const seen = new Set<number>();
+  const seen = new Set<FileSystem>();
   let smallest = out.bsize;
   let blocks = 0;
   let bfree = 0;
   let bavail = 0;
   out.files = out.ffree = 0;
   for (const branch of u.branches) {
-    if (seen.has(branch.fs)) continue;
-    seen.add(branch.fs);
+    if (seen.has(branch.home)) continue;
+    seen.add(branch.home);
     must(fstatfs(branch.root, each));
     smallest = Math.min(smallest, each.bsize);
     blocks += each.blocks * each.bsize;

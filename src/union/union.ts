@@ -89,7 +89,7 @@ export class Union {
     const top = u.branches[0];
     const st = new Stat();
     must(fstat(top.root, st));
-    const root = new Node(unionInode(top, st.ino), S.IFDIR, null, '', [...u.branches]);
+    const root = new Node(unionInode(top, st), S.IFDIR, null, '', [...u.branches]);
     root.lookups = 1;
     root.epoch = u.epoch;
     u.root = u.nodes.add(root);

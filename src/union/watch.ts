@@ -16,7 +16,7 @@ import { WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
 import { OPAQUE_MARK } from './whiteout.js';
-import { birthOf, unionInode } from './xino.js';
+import { unionInode } from './xino.js';
 
 /** What the kernel shall forget; the numbers are node ids. */
 export type Stale =
@@ -261,7 +261,7 @@ export class Watch {
     const { u, stat } = this;
     const layer = this.coverage.of(node)?.watches.indexOf(watch) ?? -1;
     if (layer < 0 || statat(u.directory(node, layer), name, stat) < 0) return undefined;
-    const inode = u.nodes.find(unionInode(node.layers[layer], stat.ino, birthOf(stat)));
+    const inode = u.nodes.find(unionInode(node.layers[layer], stat));
     return inode?.type === (stat.mode & S.IFMT) ? inode : undefined;
   }
 

@@ -1,45 +1,79 @@
 // Inode numbers of the union (AUFS: external inode numbers, "xino").
 //
 // A file keeps its number for the life of the mount, across copy-up. A number is made from the file system
-// a branch lies on and the inode number there; only what was copied up needs to be remembered (known-inodes.ts).
+// a file lies on and the inode number there; only what was copied up needs to be remembered (known-inodes.ts).
 
+import { FIRST_HASHED_INODE, hashedInode } from '../posix/inode-number.js';
 import type { Stat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
+import type { FileSystem } from './file-system.js';
 
-/** Room for a branch's own numbers below the index of its file system: both fit in 2^53 together. */
+/** Room for a branch's own numbers below the index of its file system: both fit in 2^52 together. */
 const FILE_SYSTEM_STRIDE = 2 ** 40;
-/** Numbers for files whose own do not fit (or may not be used): counted up from here. */
+/** Numbers for files whose own may not be used: counted up from here, to FIRST_HASHED_INODE. */
 const FIRST_FREE_NUMBER = 2 ** 52;
 
 let nextFree = FIRST_FREE_NUMBER;
 
+/** Which inode it is: of a Stat. */
+export type Inode = Pick<Stat, 'ino' | 'devMajor' | 'devMinor' | 'btime' | 'btimeNsec'>;
+
 /** When an inode was made, as one number to compare; 0 where the file system does not tell. */
-export function birthOf(st: Stat): number {
+export function birthOf(st: Inode): number {
   return st.btime + st.btimeNsec / 1e9;
 }
 
-/** The union's number for inode `ino` of the branch, born at `birth` (0: not known). */
-export function unionInode(branch: Branch, ino: number, birth = 0): number {
-  const known = branch.inodes.size === 0 ? undefined : branch.inodes.get(ino, birth);
-  if (known !== undefined) return known;
-  if (ino < FILE_SYSTEM_STRIDE) return branch.fs * FILE_SYSTEM_STRIDE + ino;
-  return freshInode(branch, ino, birth);
+function fileSystemOf(branch: Branch, st: Inode): FileSystem {
+  const { home } = branch;
+  if (st.devMinor === home.devMinor && st.devMajor === home.devMajor) return home;
+  return branch.fileSystems.of(st.devMajor, st.devMinor);
+}
+
+/** The union's number for an inode of the branch. */
+export function unionInode(branch: Branch, st: Inode): number {
+  const fs = fileSystemOf(branch, st);
+  const known = fs.inodes.size === 0 ? undefined : fs.inodes.get(st.ino, birthOf(st));
+  return known ?? ownNumber(branch, fs, st.ino);
+}
+
+/** The same for a number that a listing tells: not exact for an inode of another file system than the branch's root. */
+export function listedInode(branch: Branch, ino: number): number {
+  const fs = branch.home;
+  const known = fs.inodes.size === 0 ? undefined : fs.inodes.get(ino, 0);
+  return known ?? ownNumber(branch, fs, ino);
+}
+
+function ownNumber(branch: Branch, fs: FileSystem, ino: number): number {
+  if (ino < FILE_SYSTEM_STRIDE && fs.index >= 0) return fs.index * FILE_SYSTEM_STRIDE + ino;
+  const part = Math.floor(ino / FILE_SYSTEM_STRIDE);
+  const low = ino % FILE_SYSTEM_STRIDE;
+  if (ino < FIRST_HASHED_INODE) {
+    const index = branch.fileSystems.partOf(fs, part);
+    if (index >= 0) return index * FILE_SYSTEM_STRIDE + low;
+  }
+  return hashedInode(low % 2 ** 32, part * 256 + Math.floor(low / 2 ** 32) + Math.imul(fs.devMajor * 4096 + fs.devMinor, 0x9e3779b1));
 }
 
 /** A number nobody has: for a file whose natural number is another node's by now. */
-export function freshInode(branch: Branch, ino: number, birth: number): number {
+export function freshInode(branch: Branch, st: Inode): number {
   const fresh = nextFree++;
-  branch.inodes.set(ino, birth, fresh);
+  fileSystemOf(branch, st).inodes.set(st.ino, birthOf(st), fresh);
   return fresh;
 }
 
 /** The branch's inode is (the copy of) the file that has this number in the union. */
-export function keepInode(branch: Branch, ino: number, birth: number, unionIno: number): void {
-  if (ino < FILE_SYSTEM_STRIDE && branch.fs * FILE_SYSTEM_STRIDE + ino === unionIno) branch.inodes.delete(ino);
-  else branch.inodes.set(ino, birth, unionIno);
+export function keepInode(branch: Branch, st: Inode, unionIno: number): void {
+  const fs = fileSystemOf(branch, st);
+  if (ownNumber(branch, fs, st.ino) === unionIno) fs.inodes.delete(st.ino);
+  else fs.inodes.set(st.ino, birthOf(st), unionIno);
 }
 
 /** The branch's inode is gone: its number may come again for another file. */
-export function forgetInode(branch: Branch, ino: number): void {
-  branch.inodes.delete(ino);
+export function forgetInode(branch: Branch, st: Inode): void {
+  fileSystemOf(branch, st).inodes.delete(st.ino);
+}
+
+/** Whether two attributes are of one inode of a branch. */
+export function sameInode(a: Inode, b: Inode): boolean {
+  return a.ino === b.ino && a.devMinor === b.devMinor && a.devMajor === b.devMajor;
 }

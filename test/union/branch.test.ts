@@ -42,9 +42,9 @@ describe('BranchOpener', () => {
     const [one, two, three] = [scratch(), scratch(DISK), scratch()].map((path, i) =>
       opener.open(branchSpec(path), i, false)) as [ReturnType<BranchOpener['open']>, ReturnType<BranchOpener['open']>, ReturnType<BranchOpener['open']>];
     expect([one.id, two.id, three.id]).toEqual([64, 65, 66]);
-    expect([one.fs, two.fs, three.fs]).toEqual([0, 1, 0]);
-    expect(one.inodes).toBe(three.inodes);
-    expect(one.inodes).not.toBe(two.inodes);
+    expect([one.home.index, two.home.index, three.home.index]).toEqual([0, 1, 0]);
+    expect(one.home).toBe(three.home);
+    expect(one.home.inodes).not.toBe(two.home.inodes);
     for (const branch of [one, two, three]) close(branch.root);
   });
 

@@ -63,7 +63,7 @@ test('hard links on a branch are one node', () => {
 
 test('files of one number on two file systems are two nodes', () => {
   const t = makeUnion([['rw'], ['ro', { a: '' }, scratch(MEMORY)], ['ro', { b: '' }, scratch(DISK)]]);
-  expect(t.u.branches[2].fs).toBe(1);
+  expect(t.u.branches[2].home.index).toBe(1);
   expect(t.ino('b') - t.lstat(2, 'b').ino).toBe(2 ** 40);
   expect(t.ino('a')).toBe(t.lstat(1, 'a').ino);
 });

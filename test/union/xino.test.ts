@@ -1,47 +1,74 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Branch } from '../../src/union/branch.js';
-import { KnownInodes } from '../../src/union/known-inodes.js';
-import { forgetInode, freshInode, keepInode, unionInode } from '../../src/union/xino.js';
+import { inodeNumber } from '../../src/posix/inode-number.js';
+import { FileSystems } from '../../src/union/file-system.js';
+import { type Inode, forgetInode, freshInode, keepInode, listedInode, unionInode } from '../../src/union/xino.js';
 import { DISK, MEMORY, makeUnion, scratch, takeInode, useUnions } from './helpers.js';
 
 useUnions();
 
-function branch(fs: number): Branch {
-  return { fs, inodes: new KnownInodes(() => -1) } as unknown as Branch;
+/** A branch on the file system with this index; others can be had by their device numbers, 0:0 … */
+function branch(index: number): Branch {
+  const fileSystems = new FileSystems(() => -1);
+  for (let minor = 0; minor <= index; minor++) fileSystems.of(0, minor);
+  return { home: fileSystems.of(0, index), fileSystems } as unknown as Branch;
+}
+
+function inode(b: Branch, ino: number, birth = 0, devMinor = b.home.devMinor): Inode {
+  return { ino, devMajor: 0, devMinor, btime: birth, btimeNsec: 0 };
 }
 
 test('a number of the first file system is itself; those of the others do not meet it', () => {
-  expect([unionInode(branch(0), 7), unionInode(branch(1), 7), unionInode(branch(3), 7)]).toEqual([7, 2 ** 40 + 7, 3 * 2 ** 40 + 7]);
+  const numbers = [0, 1, 3].map((index) => unionInode(branch(index), inode(branch(index), 7)));
+  expect(numbers).toEqual([7, 2 ** 40 + 7, 3 * 2 ** 40 + 7]);
 });
 
-test('a number that does not fit gets one of its own, and keeps it', () => {
+test('two file systems within a branch (btrfs subvolumes, layers of an overlayfs): their numbers do not meet', () => {
   const b = branch(0);
-  const one = unionInode(b, 2 ** 50);
-  const two = unionInode(b, 2 ** 50 + 1);
-  expect(one).toBeGreaterThanOrEqual(2 ** 52);
-  expect(two).not.toBe(one);
-  expect([unionInode(b, 2 ** 50), unionInode(b, 2 ** 50 + 1)]).toEqual([one, two]);
-  expect(Number.isSafeInteger(one)).toBe(true);
+  expect([unionInode(b, inode(b, 257)), unionInode(b, inode(b, 257, 0, 44)), unionInode(b, inode(b, 257, 0, 45))])
+    .toEqual([257, 2 ** 40 + 257, 2 * 2 ** 40 + 257]);
+  keepInode(b, inode(b, 257, 5, 45), 9);
+  expect([unionInode(b, inode(b, 257, 5)), unionInode(b, inode(b, 257, 5, 45))]).toEqual([257, 9]);
+  forgetInode(b, inode(b, 257, 5, 45));
+  expect(unionInode(b, inode(b, 257, 5, 45))).toBe(2 * 2 ** 40 + 257);
+});
+
+test('large numbers stay apart from each other and from small ones, and need no memory', () => {
+  const words: [number, number][] = [[12, 0], [12, 0x100], [12, 0x200], [13, 0x40000000], [12, 0x40000000], [12, 0x80000000], [1, 0xdeadbeef], [2, 0xdeadbeef]];
+  const one = branch(0);
+  const numbers = words.flatMap(([low, high]) => [0, 1].map((minor) => unionInode(one, inode(one, inodeNumber(low, high), 0, minor))));
+  expect(new Set(numbers).size).toBe(numbers.length);
+  expect(numbers.every(Number.isSafeInteger)).toBe(true);
+  expect(one.home.inodes.size).toBe(0);
+  expect(unionInode(one, inode(one, inodeNumber(...words[3])))).toBe(numbers[6]);
+});
+
+test('more file systems than there are indexes for: numbers still differ', () => {
+  const b = branch(0);
+  const numbers = new Set<number>();
+  for (let minor = 0; minor < 5000; minor++) numbers.add(unionInode(b, inode(b, 257, 0, minor)));
+  expect(numbers.size).toBe(5000);
 });
 
 test('a copy keeps the number; its own comes back when it is forgotten', () => {
   const b = branch(0);
-  keepInode(b, 9, 100, 5);
-  expect(unionInode(b, 9)).toBe(5);
-  forgetInode(b, 9);
-  expect(unionInode(b, 9)).toBe(9);
-  keepInode(b, 9, 100, 9);
-  expect(b.inodes.size).toBe(0);
-  expect(freshInode(b, 9, 0)).not.toBe(freshInode(b, 10, 0));
+  keepInode(b, inode(b, 9, 100), 5);
+  expect(unionInode(b, inode(b, 9))).toBe(5);
+  expect(listedInode(b, 9)).toBe(5);
+  forgetInode(b, inode(b, 9));
+  expect(unionInode(b, inode(b, 9))).toBe(9);
+  keepInode(b, inode(b, 9, 100), 9);
+  expect(b.home.inodes.size).toBe(0);
+  expect(freshInode(b, inode(b, 9))).not.toBe(freshInode(b, inode(b, 10)));
 });
 
 test('an inode number that was given out again does not inherit', () => {
   const b = branch(0);
-  keepInode(b, 9, 100, 5);
-  expect([unionInode(b, 9), unionInode(b, 9, 100)]).toEqual([5, 5]);
-  expect(unionInode(b, 9, 101)).toBe(9);
-  expect(b.inodes.size).toBe(0);
+  keepInode(b, inode(b, 9, 100), 5);
+  expect([unionInode(b, inode(b, 9)), unionInode(b, inode(b, 9, 100))]).toEqual([5, 5]);
+  expect(unionInode(b, inode(b, 9, 101))).toBe(9);
+  expect(b.home.inodes.size).toBe(0);
 });
 
 describe('in a union', () => {
