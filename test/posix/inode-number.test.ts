@@ -19,5 +19,5 @@ test('hashes stay exact numbers, and hardly ever meet', () => {
   const seen = new Set<number>();
   for (let i = 0; i < 100_000; i++) seen.add(inodeNumber(Math.imul(i, 0x9e3779b1) >>> 0, (Math.imul(i, 0x85ebca6b) | 0x100100) >>> 0));
   expect(seen.size).toBe(100_000);
-  for (const number of seen) expect(number >= FIRST_HASHED_INODE && number <= Number.MAX_SAFE_INTEGER).toBe(true);
+  expect([...seen].every((number) => number >= FIRST_HASHED_INODE && number <= Number.MAX_SAFE_INTEGER)).toBe(true);
 });
