@@ -6,6 +6,7 @@ import type { Contender } from './contenders/contender.js';
 import { fillPlain, plain } from './contenders/plain.js';
 import { mountsBelow } from './mounts.js';
 import type { Place } from './place.js';
+import { sizes } from './sizes.js';
 import type { Workload } from './workload.js';
 
 /** A directory in which everything happens, and that leaves nothing behind. */
@@ -17,6 +18,7 @@ export class Arena {
   constructor(
     base: string,
     private readonly user: User | undefined,
+    private readonly warmUp: boolean,
   ) {
     this.directory = mkdtempSync(`${base}/tsaufs-bench-`);
   }
@@ -46,8 +48,9 @@ export class Arena {
     try {
       await contender.mount(place);
       if (contender === plain) await fillPlain(place, workload);
+      if (this.warmUp) await this.runClient(place, ['warm-up', 'warm-up', String(sizes.warmUp)]);
       await command('sync', ['-f', place.directory]);
-      const seconds = await this.runClient(place, workload);
+      const seconds = await this.runClient(place, workload.command(this.store));
       await contender.unmount(place);
       return seconds;
     } finally {
@@ -67,8 +70,7 @@ export class Arena {
     return { directory, lowers, upper: 'upper', work: 'work', mountpoint: 'mountpoint', user: this.user };
   }
 
-  private async runClient({ directory, mountpoint, user }: Place, workload: Workload): Promise<number> {
-    const args = workload.command(this.store);
+  private async runClient({ directory, mountpoint, user }: Place, args: readonly string[]): Promise<number> {
     const seconds = Number(await command(`${this.directory}/client`, args, { cwd: `${directory}/${mountpoint}`, user }));
     if (!(seconds > 0)) throw new Error('the client gave no time');
     return seconds;

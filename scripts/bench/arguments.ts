@@ -7,6 +7,8 @@ export interface Arguments {
   peers?: string[];
   user?: string | true;
   passthroughAll?: true;
+  /** False with --no-warm-up. */
+  warmUp: boolean;
   install?: true;
   chart?: string;
   json?: string;
@@ -24,6 +26,7 @@ export function parseArguments(): Arguments {
     .option('--peers <peers>', 'compare with these only', list)
     .option('--user [name]', 'mount and measure as an ordinary user; nobody unless named')
     .option('--passthrough-all', 'measure tsaufs with passthrough=all, too')
+    .option('--no-warm-up', 'measure the first moments of a mount, not one in use')
     .option('--install', 'install by apt what is missing')
     .option('--chart <file>', 'write a chart, SVG')
     .option('--json <file>', 'write every time that was measured')

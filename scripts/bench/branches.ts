@@ -15,6 +15,7 @@ export async function makeBranches(lower: string, store: string): Promise<void> 
 
 function makeTrees(base: string): void {
   makeTree(`${base}/tree`, sizes.tree);
+  makeFiles(`${base}/warm-up`, sizes.warmUp, 100);
   makeFiles(`${base}/flat`, sizes.flat, 0);
   makeFiles(`${base}/small`, sizes.small.files, sizes.small.bytes);
   makeSmallTree(`${base}/source`, sizes.source);
@@ -49,6 +50,7 @@ function makeDeepBranches(lower: string): void {
   for (const depth of sizes.depths) {
     for (let i = 1; i < depth; i++) makeFiles(deepBranch(lower, depth, i) + '/deep', 0, 0);
     makeFiles(deepBranch(lower, depth, depth) + '/deep', sizes.deep, 0);
+    makeFiles(deepBranch(lower, depth, depth) + '/warm-up', sizes.warmUp, 100);
   }
 }
 

@@ -436,6 +436,55 @@ static void parallel(char **arguments)
     stop();
 }
 
+/* ---------------------------------------------------------------------------------------------------------- warm-up */
+
+static void warm_up_below(const char *directory, long count)
+{
+    char path[PATH_MAX];
+    struct stat found;
+    for (long i = 0; i < count; i++) {
+        if (stat(path_of(path, directory, "missing", i), &found) == 0) fail("%s is there", path);
+        read_file(path_of(path, directory, "f", i));
+        int fd = open_or_fail(path, O_RDWR | O_APPEND);
+        if (i % 3 == 0) write_all(fd, 1);
+        if (i % 3 == 1 && fchmod(fd, 0640) != 0) fail("chmod %s", path);
+        close_or_fail(fd);
+        if (i % 3 == 2 && unlink(path) != 0) fail("unlink %s", path);
+    }
+}
+
+static void warm_up_above(const char *directory, long count)
+{
+    char path[PATH_MAX], other[PATH_MAX];
+    for (long i = 0; i < count; i++) {
+        make_file(path_of(path, directory, "n", i), BLOCK);
+        int fd = open_or_fail(path, O_RDWR);
+        for (int j = 0; j < 4; j++) write_all(fd, 256);
+        if (pread(fd, buffer, BLOCK, 0) != BLOCK) fail("read %s", path);
+        close_or_fail(fd);
+        read_file(path);
+        if (rename(path, path_of(other, directory, "r", i)) != 0) fail("rename %s", path);
+        if (unlink(other) != 0) fail("unlink %s", other);
+        if (mkdir(path, 0755) != 0 || rmdir(path) != 0) fail("mkdir %s", path);
+    }
+}
+
+/*
+ * warm-up DIRECTORY COUNT: some of everything, on f0000, f0001… of a directory that no workload looks at. What is
+ * measured then is a mount in use, not the first moments of one.
+ */
+static void warm_up(char **arguments)
+{
+    long count = number(arguments[1]);
+    start();
+    walk(AT_FDCWD, arguments[0]);
+    warm_up_below(arguments[0], count);
+    warm_up_above(arguments[0], count);
+    stop();
+}
+
+/* --------------------------------------------------------------------------------------------------- other programs */
+
 /* run COMMAND [ARGUMENT…]: another program; its output goes to /dev/null. */
 static void run(char **arguments)
 {
@@ -478,6 +527,7 @@ static const struct {
     { "random-write", 2, random_write },
     { "append", 3, append },
     { "parallel", 4, parallel },
+    { "warm-up", 2, warm_up },
     { "run", 1, run },
 };
 

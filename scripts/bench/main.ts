@@ -33,7 +33,7 @@ async function measure(args: Arguments): Promise<Results> {
 
   const base = args.disk ? '/var/tmp' : '/dev/shm';
   const machine = describeMachine(base, user, versions);
-  const arena = new Arena(base, user);
+  const arena = new Arena(base, user, args.warmUp);
   const stop = onInterrupt();
   const line = progressLine(args.rounds * workloads.length * present.length);
   try {
@@ -41,7 +41,7 @@ async function measure(args: Arguments): Promise<Results> {
     await arena.prepare();
     const measured = await runRounds(arena, workloads, present, args.rounds, line.measuring, stop);
     return {
-      machine, rounds: args.rounds, contenders: present.map(({ id }) => id),
+      machine, rounds: args.rounds, warmUp: args.warmUp, contenders: present.map(({ id }) => id),
       workloads: workloads.map(({ id, title }) => ({ id, title })), ...measured,
     };
   } finally {

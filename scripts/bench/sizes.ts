@@ -6,10 +6,12 @@ export const sizes = {
   small: { files: 3000, bytes: 4000 },
   largeMebibytes: 256,
   source: { directories: 100, filesEach: 10, bytes: 6000 },
-  removed: { directories: 200, filesEach: 10 },
+  removed: { directories: 100, filesEach: 10 },
   repository: { directories: 200, filesEach: 10 },
   /** In the lowest of the branches of `depth`. */
   deep: 500,
   depths: [1, 16, 64, 127],
-  commits: 300,
+  /** That the client goes through on every mount before it measures. */
+  warmUp: 500,
+  commits: 200,
 } as const;

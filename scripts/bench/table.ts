@@ -1,6 +1,5 @@
 import Table from 'cli-table3';
 import colors from 'picocolors';
-import type { Machine } from './machine.js';
 import type { Results } from './results.js';
 import { meanRatio, medianTime, ratio } from './statistics.js';
 
@@ -24,7 +23,7 @@ function tinted(text: string, ratio: number | undefined): string {
 /** The same for the documentation, with the machine. */
 export function markdownTable(results: Results): string {
   return [
-    machineText(results.machine, results.rounds),
+    machineText(results),
     '',
     `| | ${results.contenders.join(' | ')} |`,
     `|---|${'---:|'.repeat(results.contenders.length)}`,
@@ -34,9 +33,9 @@ export function markdownTable(results: Results): string {
   ].join('\n');
 }
 
-function machineText(machine: Machine, rounds: number): string {
+function machineText({ machine, rounds, warmUp }: Results): string {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(', ');
-  return `Branches on ${machine.fileSystem}, as ${machine.user}; median of ${rounds} rounds; ${machine.date}. ` +
+  return `Branches on ${machine.fileSystem}, as ${machine.user}; median of ${rounds} rounds${warmUp ? '' : ', without warm-up'}; ${machine.date}. ` +
     `Linux ${machine.kernel}, ${machine.processors} processors (${machine.processor}), ${machine.memoryGiB} GiB, ` +
     `Node ${machine.node}; ${versions}.`;
 }

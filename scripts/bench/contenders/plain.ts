@@ -20,7 +20,7 @@ export const plain: Contender = {
 export async function fillPlain({ directory, lowers, mountpoint, user }: Place, workload: Workload): Promise<void> {
   const lowest = `${directory}/${lowers.at(-1)!}`;
   const trees = workload.depth === undefined ? workload.lower ?? [] : ['deep'];
-  for (const tree of trees) {
+  for (const tree of ['warm-up', ...trees]) {
     await command('cp', ['-a', '--reflink=never', `${lowest}/${tree}`, `${directory}/${mountpoint}/`], { user });
   }
   for (const tree of workload.upper ?? []) {

@@ -3,16 +3,16 @@ import type { Workload } from '../workload.js';
 /** The first change of what lies on a lower branch. */
 export const changes: readonly Workload[] = [
   {
-    id: 'copy-up', title: 'copy-up of 1000 small files', lower: ['small'],
-    command: () => ['append-each', 'small', '1000'],
+    id: 'copy-up', title: 'copy-up of 500 small files', lower: ['small'],
+    command: () => ['append-each', 'small', '500'],
   },
   {
-    id: 'chmod', title: 'chmod of 1000 lower files', lower: ['small'],
-    command: () => ['chmod-each', 'small', '1000'],
+    id: 'chmod', title: 'chmod of 500 lower files', lower: ['small'],
+    command: () => ['chmod-each', 'small', '500'],
   },
   {
-    id: 'whiteout', title: 'unlink of 2000 lower files (whiteouts)', lower: ['small'],
-    command: () => ['whiteouts', 'small', '2000'],
+    id: 'whiteout', title: 'unlink of 1000 lower files (whiteouts)', lower: ['small'],
+    command: () => ['whiteouts', 'small', '1000'],
   },
   {
     id: 'rm-lower', title: 'rm -rf of a lower tree', lower: ['removed'],

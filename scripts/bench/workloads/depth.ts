@@ -11,7 +11,7 @@ export const depth: readonly Workload[] = sizes.depths.flatMap((branches): Workl
     command: () => ['stat-files', 'deep', files, '1'],
   },
   {
-    id: `depth-${branches}-again`, title: 'the same, again',
+    id: `depth-${branches}-again`, title: `the same through ${branches}, again`,
     depth: branches,
     command: () => ['stat-files', 'deep', files, '2'],
   },

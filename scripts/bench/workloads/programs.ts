@@ -22,12 +22,12 @@ export const programs: readonly Workload[] = [
     command: () => ['run', 'grep', '-r', '-l', 'the last line', 'source'],
   },
   {
-    id: 'sqlite', title: 'sqlite, 300 commits',
+    id: 'sqlite', title: 'sqlite, 200 commits',
     needs: { program: 'sqlite3', debian: 'sqlite3' },
     command: (store) => ['run', 'sqlite3', 'new.db', `.read ${store}/commits.sql`],
   },
   {
     id: 'parallel', title: '8 clients in parallel', lower: ['small'],
-    command: () => ['parallel', '8', '.', 'small', '250'],
+    command: () => ['parallel', '8', '.', 'small', '100'],
   },
 ];

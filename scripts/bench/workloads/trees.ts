@@ -9,11 +9,11 @@ const small = String(sizes.small.files);
 /** Looking at what lies on a lower branch. Cold: the first time after the mount; warm: the second time. */
 export const trees: readonly Workload[] = [
   {
-    id: 'walk-cold', title: `tree walk with stat, ${entries} entries, cold`, lower: ['tree'],
+    id: 'walk-cold', title: 'tree walk with stat, cold', lower: ['tree'],
     command: () => ['walk', 'tree', entries, '1'],
   },
   {
-    id: 'walk-warm', title: 'the same, warm', lower: ['tree'],
+    id: 'walk-warm', title: 'tree walk with stat, warm', lower: ['tree'],
     command: () => ['walk', 'tree', entries, '2'],
   },
   {
@@ -21,7 +21,7 @@ export const trees: readonly Workload[] = [
     command: () => ['list', 'flat', flat, '1'],
   },
   {
-    id: 'list-warm', title: 'the same, warm', lower: ['flat'],
+    id: 'list-warm', title: `listing a directory of ${flat}, warm`, lower: ['flat'],
     command: () => ['list', 'flat', flat, '2'],
   },
   {
@@ -29,7 +29,7 @@ export const trees: readonly Workload[] = [
     command: () => ['read-files', 'small', small, '1'],
   },
   {
-    id: 'read-small-warm', title: 'the same, warm', lower: ['small'],
+    id: 'read-small-warm', title: `reading ${small} small files, warm`, lower: ['small'],
     command: () => ['read-files', 'small', small, '2'],
   },
   {
