@@ -11,8 +11,9 @@ Examples:
 
 function parser() {
   return parserFor('list', 'Show the mounted unions: yours and those of root.')
-    .usage('[-v] [--json]')
-    .option('-v, --verbose', 'with options, and numbers of inodes and descriptors')
+    .usage('[-v [--gc]] [--json]')
+    .option('-v, --verbose', 'with options, and numbers of inodes, descriptors and memory')
+    .option('--gc', 'with -v: collect garbage before measuring, while the mount waits up to a second')
     .option('--json', 'as one JSON array, with everything there is to know')
     .allowExcessArguments(false)
     .addHelpText('after', examples);
@@ -22,14 +23,14 @@ type Shown = ListedMount & { numbers?: MountNumbers };
 
 /** `tsaufs list`. */
 export async function listCommand(args: string[]): Promise<number> {
-  const flags = parser().parse(args, { from: 'user' }).opts<{ json?: true; verbose?: true }>();
-  const mounts: Shown[] = flags.verbose ? await Promise.all(listMounts().map(withNumbers)) : listMounts();
+  const flags = parser().parse(args, { from: 'user' }).opts<{ json?: true; verbose?: true; gc?: true }>();
+  const mounts: Shown[] = flags.verbose ? await Promise.all(listMounts().map((mount) => withNumbers(mount, flags.gc ?? false))) : listMounts();
   process.stdout.write(flags.json ? `${JSON.stringify(mounts, null, 2)}\n` : table(mounts, flags.verbose ?? false));
   return 0;
 }
 
-async function withNumbers(mount: ListedMount): Promise<Shown> {
-  const numbers = await askNumbers(mount);
+async function withNumbers(mount: ListedMount, collect: boolean): Promise<Shown> {
+  const numbers = await askNumbers(mount, collect);
   return numbers === undefined ? mount : { ...mount, numbers };
 }
 
@@ -50,10 +51,24 @@ function table(mounts: Shown[], verbose: boolean): string {
 function details({ options, numbers }: Shown): string[] {
   const shown = options.replace(/,?br=[^]*$/, '');
   if (numbers === undefined) return [`    opts  ${shown}`];
-  const { inodes, openFiles, openDirectories, descriptors, requests } = numbers;
+  const { inodes, openFiles, openDirectories, descriptors, descriptorLimit, requests } = numbers;
   return [
     `    opts  ${shown}`,
     `    holds ${inodes} inodes, ${openFiles} open files, ${openDirectories} open directories, ` +
-      `${descriptors} descriptors; ${requests} requests served`,
+      `${descriptors} descriptors of ${descriptorLimit}; ${requests} requests served`,
+    `    takes ${megabytes(numbers.resident)} of memory; heap ${megabytes(numbers.heap)}, ` +
+      `buffers ${megabytes(numbers.buffers)}${bytesAnInode(numbers)}`,
   ];
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** With fewer inodes the heap is mostly the program itself. */
+const INODES_TO_TELL = 10_000;
+
+/** An upper bound: the program's own objects, and garbage, are counted with the inodes. */
+function bytesAnInode({ heap, inodes }: MountNumbers): string {
+  return inodes < INODES_TO_TELL ? '' : `: at most ${Math.ceil(heap / inodes)} bytes of heap an inode`;
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { callControl } from './control.js';
 import { forgetOldMounts } from './running.js';
 import { mountAt, mountType, readMountTable } from './mount-table.js';
@@ -35,21 +35,39 @@ export interface MountNumbers {
   inodes: number;
   openFiles: number;
   openDirectories: number;
-  /** Descriptors of the process, which may have other mounts too. */
+  /** Descriptors of the process, which may have other mounts too, and how many it may have. */
   descriptors: number;
+  descriptorLimit: number;
   /** Served since the mount. */
   requests: number;
+  /** Bytes of memory that the process takes. */
+  resident: number;
+  /** Bytes of the JavaScript heap of the thread that serves: what it knows of the inodes, and uncollected garbage. */
+  heap: number;
+  /** Bytes beside that heap: blocks that requests and replies lie in. */
+  buffers: number;
 }
 
-/** Undefined where the mount does not answer, or not to this user. */
-export async function askNumbers(mount: ListedMount): Promise<MountNumbers | undefined> {
+/** Undefined where the mount does not answer, or not to this user. `collect`: garbage is collected before. */
+export async function askNumbers(mount: ListedMount, collect = false): Promise<MountNumbers | undefined> {
   if (mount.status !== 'running' && mount.status !== 'detached') return undefined;
   try {
-    const held = await callControl(mount.directory, { command: 'stats' }) as Omit<MountNumbers, 'descriptors'>;
-    return { ...held, descriptors: readdirSync(`/proc/${mount.pid}/fd`).length };
+    const held = await callControl(mount.directory, { command: 'stats', collect }) as Omit<MountNumbers, keyof ProcessNumbers>;
+    return { ...held, ...processNumbers(mount.pid) };
   } catch {
     return undefined;
   }
+}
+
+type ProcessNumbers = Pick<MountNumbers, 'descriptors' | 'descriptorLimit' | 'resident'>;
+
+function processNumbers(pid: number): ProcessNumbers {
+  const read = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  return {
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    descriptorLimit: Number(/^Max open files +(\d+)/m.exec(read('limits'))?.[1] ?? Infinity),
+    resident: Number(/^VmRSS:\s+(\d+) kB/m.exec(read('status'))?.[1] ?? 0) * 1024,
+  };
 }
 
 function statusOf(found: FoundState, mounted: boolean): MountStatus {

@@ -139,7 +139,7 @@ async function answer(
   switch (request.command) {
     case 'status': return { pid: process.pid, branches: inForce.branches };
     case 'branches': return inForce.branches;
-    case 'stats': return stats(session);
+    case 'stats': return stats(session, request['collect'] === true);
     case 'remount': return inTurn(decodeSteps(request['steps']));
     case 'keep-plinks': return session.call({ name: 'keep-plinks' });
     case 'unmount': return session.unmount({ lazy: request['lazy'] === true });
@@ -147,10 +147,14 @@ async function answer(
   }
 }
 
-/** Numbers for people: of the loop that serves, and of what the union holds. */
-async function stats(session: Session): Promise<object> {
-  const [served, held] = await Promise.all([session.call({ name: 'stats' }), session.call({ name: 'counts' })]);
-  return { ...served as object, ...held as object };
+/** Numbers for people: of the loop that serves, of what the union holds, and of the memory that takes. */
+async function stats(session: Session, collect: boolean): Promise<object> {
+  const numbers = await Promise.all([
+    session.call({ name: 'stats' }),
+    session.call({ name: 'counts' }),
+    session.call({ name: 'memory', argument: collect ? 'collect' : undefined }),
+  ]);
+  return Object.assign({}, ...numbers as object[]) as object;
 }
 
 /** After a failure the state stays, with the reason and the log, until `tsaufs umount` or the next mount there. */

@@ -157,12 +157,21 @@ export class Node {
   }
 }
 
+/** Then they begin anew; a whole number up to here takes no memory of its own. */
+const GENERATIONS = 2 ** 30;
+/** Entries that are not worth giving back. */
+const SMALL_TABLE = 1024;
+
 /** All nodes, by FUSE id and by inode number. */
 export class NodeTable {
   private readonly byId: (Node | undefined)[] = [undefined];
   private readonly byIno = new Map<number, Node>();
-  private readonly free: number[] = [];
-  private readonly generations = new Map<number, number>();
+  /** Numbers below `byId.length` that are not in use. */
+  private free: number[] = [];
+  /** Nodes dropped so far: a number used again has another generation then, by which the kernel tells the two apart. */
+  private dropped = 0;
+  /** The most nodes since the table was last made smaller. */
+  private most = 0;
   /** Told when a directory with open descriptors goes. */
   onDrop: ((node: Node) => void) | null = null;
 
@@ -182,9 +191,9 @@ export class NodeTable {
     const id = this.free.pop() ?? this.byId.length;
     this.byId[id] = node;
     node.id = id;
-    const generation = this.generations.get(id);
-    if (generation !== undefined) node.generation = generation;
+    node.generation = this.dropped;
     this.byIno.set(node.ino, node);
+    if (this.size > this.most) this.most = this.size;
     return node;
   }
 
@@ -208,8 +217,8 @@ export class NodeTable {
       this.disown(n);
       this.byId[n.id] = undefined;
       this.free.push(n.id);
-      // The kernel tells a reused number from the old one by its generation.
-      this.generations.set(n.id, n.generation + 1);
+      this.dropped = (this.dropped + 1) % GENERATIONS;
+      if (this.size < this.most / 2) this.giveBack();
       n.id = -1;
       for (const link of n.links ?? []) {
         link.parent.children--;
@@ -220,6 +229,19 @@ export class NodeTable {
       if (parent !== null) parent.children--;
       n = parent;
     }
+  }
+
+  /** Gives back the memory of numbers that nodes no longer have; called when half of the nodes are gone. */
+  private giveBack(): void {
+    const { byId } = this;
+    this.most = Math.max(this.size, SMALL_TABLE);
+    if (byId.length <= SMALL_TABLE) return;
+    let length = byId.length;
+    while (byId[length - 1] === undefined && length > 1) length--;
+    byId.length = length;
+    this.free = [];
+    // The lowest are used first, so that the table can be made smaller again.
+    for (let id = length - 1; id > 0; id--) if (byId[id] === undefined) this.free.push(id);
   }
 
   *all(): Generator<Node> {

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, realpathSync
 import path from 'node:path';
 import tmp from 'tmp-promise';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { MountNumbers } from '../../src/daemon/list.js';
 import { mountAt } from '../../src/daemon/mount-table.js';
 import { listed, run, tsaufs, until, whyNoMount, type Outcome } from './program.js';
 
@@ -184,9 +185,12 @@ describe.skipIf(obstacle !== undefined)(`tsaufs remount${obstacle === undefined 
     const { stdout } = await tsaufs(['list', '-v']);
     const part = stdout.slice(stdout.indexOf(`${mountpoint} `));
     expect(part).toContain(`    66    ${root}/c=ro\n    opts  rw,noplink\n`);
-    expect(part).toMatch(/\n {4}holds [1-9]\d* inodes, 0 open files, 0 open directories, [1-9]\d* descriptors; [1-9]\d* requests served\n/);
-    const json = JSON.parse((await tsaufs(['list', '-v', '--json'])).stdout) as { mountpoint: string; numbers: { descriptors: number } }[];
-    expect(json.find((mount) => mount.mountpoint === mountpoint)!.numbers.descriptors).toBeGreaterThan(0);
+    expect(part).toMatch(/\n {4}holds [1-9]\d* inodes, 0 open files, 0 open directories, [1-9]\d* descriptors of \d+; [1-9]\d* requests served\n/);
+    expect(part).toMatch(/\n {4}takes [1-9]\d*\.\d MB of memory; heap [1-9]\d*\.\d MB, buffers \d+\.\d MB\n/);
+    const json = JSON.parse((await tsaufs(['list', '-v', '--gc', '--json'])).stdout) as { mountpoint: string; numbers: MountNumbers }[];
+    const { numbers } = json.find((mount) => mount.mountpoint === mountpoint)!;
+    expect(numbers.descriptors).toBeLessThan(numbers.descriptorLimit);
+    expect(numbers.heap).toBeLessThan(numbers.resident);
   });
 
   test('another user is not obeyed', async () => {

@@ -119,6 +119,24 @@ describe('NodeTable', () => {
     expect(file(table, 4, root, 'c').generation).toBe(2);
   });
 
+  test('numbers are used again, and never one of a node that is there, when the table has been made smaller', () => {
+    const table = new NodeTable();
+    const root = directory(table, 1, null, '');
+    const files = Array.from({ length: 10_000 }, (_, i) => file(table, 2 + i, root, String(i)));
+    const kept = files.filter((_, i) => i % 100 === 7);
+    for (const node of files) if (!kept.includes(node)) table.forget(node, 1);
+    expect([table.size, root.children]).toEqual([101, 100]);
+    const known = new Set([root, ...kept].map((node) => `${node.id} ${node.generation}`));
+    const more = Array.from({ length: 12_000 }, (_, i) => file(table, 20_000 + i, root, `new ${i}`));
+    // The lowest that are free first: the numbers do not grow as long as some are left.
+    expect(Math.max(...more.map((node) => node.id))).toBe(12_101);
+    for (const node of [...files, ...more]) known.add(`${node.id} ${node.generation}`);
+    expect(new Set([...kept, ...more].map((node) => node.id)).size).toBe(12_100);
+    for (const node of kept) expect(table.get(node.id)).toBe(node);
+    for (const node of [...kept, ...more]) table.forget(node, 1);
+    expect([table.size, root.children, directory(table, 5, root, 'd').id]).toEqual([1, 0, 2]);
+  });
+
   test('a parent stays while it has children, then goes with the last of them', () => {
     const table = new NodeTable();
     const root = directory(table, 1, null, '');

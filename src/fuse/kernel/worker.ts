@@ -7,6 +7,7 @@ import type { UnionOptions } from '../../union/options.js';
 import type { LogLevel } from '../adapter.js';
 import { Channel } from './channel.js';
 import { Loop } from './loop.js';
+import { memoryUse } from './memory-use.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { type Invalidation, Notifier } from './notification.js';
 import { type NotifierEnd, notify } from './notifier-thread.js';
@@ -201,6 +202,7 @@ class Worker {
   private command(name: string, argument: unknown): unknown {
     if (name === 'branches') return this.union?.branches();
     if (name === 'stats') return this.loop?.stats();
+    if (name === 'memory') return memoryUse(argument === 'collect');
     if (this.union?.command === undefined) throw new Error(`unknown command: ${name}`);
     return this.union.command(name, argument);
   }
