@@ -68,7 +68,7 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
     close(branch.root);
     throw error;
   }
-  u.warnOfPermission(branch);
+  u.warnOf(branch);
   u.branches.splice(at, 0, branch);
   settle(u);
 }
@@ -105,7 +105,7 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   }
   if (!willBeWritable) flushRenamed(branch);
   branch.writable = willBeWritable;
-  branch.whiteouts = spec.perm === 'rw' || spec.wh;
+  branch.whiteouts = branch.countsWhiteouts();
   if (wasWritable && spec.perm !== 'rw') unprepareBranch(branch);
   u.hooks.log('info', `branch ${branch.path} is ${permissionText(spec)} now`);
   settle(u);

@@ -2,11 +2,11 @@
 
 import { O, close, openat } from '../posix/file.js';
 import { E, errnoName } from '../posix/errno.js';
-import { S, Stat, fstat } from '../posix/stat.js';
+import { S, Stat, fstat, statat } from '../posix/stat.js';
 import { cloneMount } from '../posix/mount.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
-import { encodePath } from './name.js';
+import { WHITEOUT_PREFIX, encodePath } from './name.js';
 import type { RenamedDirectories } from './rename-record.js';
 import { type FileSystem, FileSystems } from './file-system.js';
 
@@ -47,11 +47,18 @@ export class Branch {
     public spec: BranchSpec,
     index: number,
     unionReadonly: boolean,
+    /** It is a union itself, which keeps AUFS's names to itself: whiteouts can be neither made nor found there. */
+    readonly hasOwnWhiteouts = false,
   ) {
     this.index = index;
     this.alone = [this];
     this.writable = spec.perm === 'rw' && !unionReadonly;
-    this.whiteouts = spec.perm === 'rw' || spec.wh;
+    this.whiteouts = this.countsWhiteouts();
+  }
+
+  /** What `whiteouts` is by the permission it has. */
+  countsWhiteouts(): boolean {
+    return (this.spec.perm === 'rw' || this.spec.wh) && !this.hasOwnWhiteouts;
   }
 
   /** As AUFS prints it: `/path=ro+wh`. */
@@ -102,7 +109,9 @@ export class BranchOpener {
       throw new UnionError(whyNotABranch(spec.path, failed < 0 ? -failed : E.ENOTDIR));
     }
     const home = this.fileSystems.of(st.devMajor, st.devMinor);
-    return new Branch(this.nextId++, spec.path, root, home, this.fileSystems, spec, index, unionReadonly);
+    // AUFS and tsaufs let nobody speak of such a name.
+    const isUnion = statat(root, `${WHITEOUT_PREFIX}${WHITEOUT_PREFIX}aufs`, st) === -E.EPERM;
+    return new Branch(this.nextId++, spec.path, root, home, this.fileSystems, spec, index, unionReadonly, isUnion);
   }
 }
 

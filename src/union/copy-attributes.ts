@@ -24,22 +24,42 @@ const value = allocate(65536);
  */
 export function copyAttributes(u: UnionState, st: Stat, from: InodeAt, to: InodeAt, target: Branch): void {
   const isLink = (st.mode & S.IFMT) === S.IFLNK;
-  const owned = chown(to, st.uid, st.gid);
   let mode = st.mode & 0o7777;
-  if (owned < 0) {
-    // An ordinary user cannot give files away: the copy is his own, and must not carry another's set-id bits.
-    if (owned !== -E.EPERM || u.privileged) throw new Errno(-owned);
+  if (!kept(u, target, chown(to, st.uid, st.gid), 'owners')) {
+    // The copy is our own, and must not carry another's set-id bits.
     mode &= ~(S.ISUID | S.ISGID);
   }
-  if (!isLink) must(to.name === '' ? fchmod(to.fd, mode) : fchmodat(to.fd, to.name, mode));
+  if (!isLink) kept(u, target, to.name === '' ? fchmod(to.fd, mode) : fchmodat(to.fd, to.name, mode), 'permissions');
   copyXattrs(u, from, to, target);
-  copyTimes(st, to);
+  kept(u, target, setTimes(st, to), 'times');
 }
 
 /** Gives `to` the access and modification time of `st`. */
 export function copyTimes(st: Stat, to: InodeAt): void {
-  if (to.name === '') must(futimens(to.fd, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec));
-  else must(utimensat(to.fd, to.name, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec));
+  must(setTimes(st, to));
+}
+
+function setTimes(st: Stat, to: InodeAt): number {
+  return to.name === ''
+    ? futimens(to.fd, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec)
+    : utimensat(to.fd, to.name, st.atime, st.atimeNsec, st.mtime, st.mtimeNsec);
+}
+
+/**
+ * False where the copy cannot be given an attribute at all: an ordinary user cannot give files away, root cannot on a
+ * file system that has no owners (FAT, some of FUSE), and an owner may have no number here (EINVAL, user namespaces).
+ */
+function kept(u: UnionState, target: Branch, result: number, what: string): boolean {
+  if (result >= 0) return true;
+  if (![E.EPERM, E.EACCES, E.EINVAL, E.EOPNOTSUPP, E.ENOSYS].includes(-result as never)) throw new Errno(-result);
+  if (u.privileged) sayOnce(u, `${target.path} cannot hold all ${what}: copied-up files lose them`);
+  return false;
+}
+
+function sayOnce(u: UnionState, message: string): void {
+  if (told.has(message)) return;
+  told.add(message);
+  u.hooks.log('warn', message);
 }
 
 function chown(to: InodeAt, uid: number, gid: number): number {
@@ -68,10 +88,7 @@ function xattrFailed(u: UnionState, errno: number, attribute: string, target: Br
   if (target.spec.icex.includes(classOf(attribute))) return;
   // Not in AUFS: a file system without such attributes cannot hold them whatever we do; said once.
   if (errno === E.EOPNOTSUPP || (errno === E.EPERM && !u.privileged)) {
-    const key = `${target.path} ${classOf(attribute)}`;
-    if (told.has(key)) return;
-    told.add(key);
-    u.hooks.log('warn', `${target.path} cannot hold extended attributes such as ${attribute}: copied-up files lose them`);
+    sayOnce(u, `${target.path} cannot hold extended attributes of the class ${classOf(attribute)}: copied-up files lose them`);
     return;
   }
   if (errno !== E.ENODATA) throw new Errno(errno);

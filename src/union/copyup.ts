@@ -67,6 +67,8 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     must(statat(target.orphanDir, temporary, copied));
     if (st.nlink > 1 || form.as !== undefined) {
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
+      // No hard links on this file system, so none from a lower branch either.
+      if (form.as !== undefined && !u.plinks.has(node.ino)) throw new Errno(E.EPERM);
     }
     const place = u.directoryOn(parent, target);
     puttingInto(u, parent, place, () => must(moveIn(target.orphanDir, temporary, place, name)));
@@ -140,13 +142,19 @@ function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number):
   must(fstat(source.fd, st));
   try {
     copyInode(u, source, st, target, temporary, size);
-    const anchor = must(openat(target.orphanDir, temporary, O.PATH | O.NOFOLLOW, 0));
+    const anchor = must(openForGood(target.orphanDir, temporary, st));
     node.closeAnchor();
     node.anchor = anchor;
   } finally {
     unlinkat(target.orphanDir, temporary, 0);
   }
   node.layers = target.alone;
+}
+
+/** A descriptor of a file that is about to lose its name: on FUSE branches only one that is really open keeps the file. */
+function openForGood(dirfd: number, name: string, st: Stat): number {
+  const fd = (st.mode & S.IFMT) === S.IFREG ? openat(dirfd, name, O.RDWR | O.NOFOLLOW, 0) : -E.EACCES;
+  return fd >= 0 ? fd : openat(dirfd, name, O.PATH | O.NOFOLLOW, 0);
 }
 
 /**

@@ -2,7 +2,7 @@
 // is what the union shows; a directory goes on to be merged with the directories below it, until an opaque
 // mark or a whiteout. Something else than a directory below a directory is passed over.
 
-import { E, Errno } from '../posix/errno.js';
+import { Errno } from '../posix/errno.js';
 import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { checkName } from './name.js';
@@ -12,7 +12,7 @@ import { redirectPlink } from './pseudo-link.js';
 import { probeRenamed } from './renamed-directory.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
-import { hasWhiteout, isOpaque } from './whiteout.js';
+import { hasWhiteout, isNotThere, isOpaque } from './whiteout.js';
 import { freshInode, sameInode, unionInode } from './xino.js';
 
 /** What lookup found of one name; reused from call to call. */
@@ -58,9 +58,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
     const stat = into.type === 0 ? into.stat : below;
     const result = statat(fd, name, stat);
     if (result < 0) {
-      if (result === -E.ENOENT) continue;
-      // A branch with shorter names than ours does not have this one.
-      if (result === -E.ENAMETOOLONG && i > 0) continue;
+      if (isNotThere(result)) continue;
       throw new Errno(-result);
     }
     const type = stat.mode & S.IFMT;

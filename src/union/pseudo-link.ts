@@ -11,7 +11,7 @@ import { Node } from './node.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
 import { keepingTimes } from './times.js';
-import { PLINK_DIRECTORY } from './whiteout.js';
+import { PLINK_DIRECTORY, hasNoLinks } from './whiteout.js';
 
 export interface PseudoLink {
   branch: Branch;
@@ -68,7 +68,7 @@ export class PseudoLinks {
       result = linkat(dirfd, name, branch.plinkDir, linkName, 0);
     }
     // A file system without hard links has no pseudo-links either.
-    if (result === -E.EPERM || result === -E.EOPNOTSUPP || result === -E.EMLINK) return;
+    if (hasNoLinks(result)) return;
     must(result);
     // Copied up once more, from a writable branch to a higher one.
     if (former !== undefined) unlinkat(former.branch.plinkDir, former.name, 0);

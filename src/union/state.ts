@@ -17,6 +17,7 @@ import { PseudoLinks } from './pseudo-link.js';
 import { openOrigin } from './renamed-directory.js';
 import { ShownTimes } from './times.js';
 import type { Stale, Watch } from './watch.js';
+import { caseWarning } from './whiteout.js';
 
 /** The process a request comes from; the adapter fills it in before each call. */
 export interface Caller {
@@ -217,10 +218,10 @@ export class UnionState {
     this.hooks.event({ kind, path: path(), branch: branch.path, pid: this.caller.pid, ...more });
   }
 
-  /** warn_perm: says so in the log if the branch is not like the first. */
-  warnOfPermission(branch: Branch): void {
-    const warning = this.options.warnPerm ? permissionWarning(this.branches[0], branch) : null;
-    if (warning !== null) this.hooks.log('warn', warning);
+  /** Says in the log what is strange about a branch; of its permissions with warn_perm only. */
+  warnOf(branch: Branch): void {
+    const warnings = [this.options.warnPerm ? permissionWarning(this.branches[0], branch) : null, branch.writable ? caseWarning(branch) : null];
+    for (const warning of warnings) if (warning !== null) this.hooks.log('warn', warning);
   }
 
 }

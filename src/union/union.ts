@@ -80,7 +80,7 @@ export class Union {
         recoverRename(branch);
       }
       openRenamed(u, branch);
-      u.warnOfPermission(branch);
+      u.warnOf(branch);
     }
   }
 

@@ -30,8 +30,13 @@ export function isOpaque(dirfd: number): boolean {
 function exists(dirfd: number, name: string): boolean {
   const result = statat(dirfd, name, st);
   if (result >= 0) return true;
-  if (result === -E.ENOENT || result === -E.ENAMETOOLONG) return false;
+  if (isNotThere(result)) return false;
   throw new Errno(-result);
+}
+
+/** Of a name looked for: a branch does not have it either where its file system has no such names (too long, not UTF-8 …). */
+export function isNotThere(result: number): boolean {
+  return result === -E.ENOENT || result === -E.ENAMETOOLONG || result === -E.EILSEQ || result === -E.EINVAL;
 }
 
 /** Makes the whiteout of `name`. It is no error if it is there already. */
@@ -63,18 +68,23 @@ function makeMark(branch: Branch, dirfd: number, mark: string): void {
     result = linkat(branch.root, WHITEOUT_BASE, dirfd, mark, 0);
   }
   if (result >= 0 || result === -E.EEXIST) return;
-  // The base was removed directly, or lies on another mount than this directory.
-  if (result !== -E.ENOENT && result !== -E.EXDEV) throw new Errno(-result);
+  // The base was removed directly, or lies on another mount than this directory, or there are no hard links here.
+  if (result !== -E.ENOENT && result !== -E.EXDEV && !hasNoLinks(result)) throw new Errno(-result);
   makeEmpty(dirfd, mark);
+}
+
+/** What link(2) says on file systems without hard links; and, of EPERM, in directories that take no entries. */
+export function hasNoLinks(result: number): boolean {
+  return result === -E.EPERM || result === -E.EOPNOTSUPP || result === -E.ENOSYS || result === -E.EMLINK;
 }
 
 function makeEmpty(dirfd: number, name: string): void {
   const fd = openat(dirfd, name, O.CREAT | O.EXCL | O.WRONLY | O.NOFOLLOW, 0o444);
   if (fd === -E.EEXIST) return;
   must(fd);
-  const result = fchmod(fd, 0o444);
+  // The mode says nothing, and not every file system has modes.
+  fchmod(fd, 0o444);
   close(fd);
-  must(result);
 }
 
 function renewBase(branch: Branch): void {
@@ -88,6 +98,7 @@ function renewBase(branch: Branch): void {
  * noplink) and `.wh..wh.orph`; empties the orphans that a crash left. Throws UnionError.
  */
 export function prepareBranch(branch: Branch, plink: boolean): void {
+  if (branch.hasOwnWhiteouts) throw new UnionError(whyNoWhiteouts(branch));
   try {
     if (!branch.spec.nolwh) {
       if (statat(branch.root, WHITEOUT_BASE, st) < 0) makeEmpty(branch.root, WHITEOUT_BASE);
@@ -126,9 +137,23 @@ function whyNotWritable(branch: Branch, error: Errno): string {
     case E.EACCES:
     case E.EPERM:
       return `branch ${branch.path} cannot be written: permission denied; give it as ${branch.path}=ro, or mount as its owner`;
+    // fuse-overlayfs.
+    case E.EINVAL:
+      return whyNoWhiteouts(branch);
     default:
       return `branch ${branch.path} cannot be prepared for writing: ${error.message}`;
   }
+}
+
+function whyNoWhiteouts({ path }: Branch): string {
+  return `branch ${path} cannot be written by a union: its file system refuses names that begin with ${WHITEOUT_PREFIX}, `
+    + `being a union itself; give it as ${path}=ro, or give its own branches`;
+}
+
+/** What to say of a writable branch where whiteouts hide more than they should; or null. */
+export function caseWarning(branch: Branch): string | null {
+  if (statat(branch.root, ORPHAN_DIRECTORY.toUpperCase(), st) < 0) return null;
+  return `branch ${branch.path} does not tell upper from lower case: names that differ in it only are one name there`;
 }
 
 function baseDirectory(branch: Branch, name: string): number {

@@ -96,7 +96,8 @@ export function isRunning(pid: number): boolean {
 }
 
 function makeDirectory(directory: string, owner: User | undefined): void {
-  mkdirSync(directory, { recursive: true });
+  // One that is there may be a file system that cannot be changed.
+  if (mkdirSync(directory, { recursive: true }) === undefined) return;
   chmodSync(directory, 0o755);
   if (owner) chownSync(directory, owner.uid, owner.gid);
 }
