@@ -114,6 +114,9 @@ export function fstat(fd: number, out: Stat): number {
   );
 }
 
+/** The largest number below 2^63. */
+const LARGEST = 2 ** 63 - 1024;
+
 function decode(result: number, out: Stat): number {
   if (result < 0) return result;
   out.blksize = words[1];
@@ -123,7 +126,8 @@ function decode(result: number, out: Stat): number {
   out.gid = words[6];
   out.mode = words[7] & 0xffff;
   out.ino = inodeNumber(words[8], words[9]);
-  out.size = readU64(words, 10);
+  // A number rounds up the largest size there is, to one that the kernel refuses.
+  out.size = Math.min(readU64(words, 10), LARGEST);
   out.blocks = readU64(words, 12);
   out.atime = readI64(words, 16);
   out.atimeNsec = words[18];

@@ -48,6 +48,9 @@ export function getattr(u: UnionState, node: Node, handle: FileHandle | null, ou
   fillAttributes(u, node, out);
 }
 
+/** What a change of attributes can change. */
+const ANYTHING = SET.MODE | SET.UID | SET.GID | SET.SIZE | SET.ATIME | SET.MTIME;
+
 /** Changes attributes and returns the new ones in `out`. Throws EROFS where nothing takes the copy. */
 export function setattr(u: UnionState, node: Node, handle: FileHandle | null, change: SetAttr, out: Stat): void {
   u.refresh(node);
@@ -55,7 +58,8 @@ export function setattr(u: UnionState, node: Node, handle: FileHandle | null, ch
   u.watch?.ownAttributes(node);
   if (valid & SET.SIZE) setSize(u, node, handle, change.size);
   else makeWritable(u, node);
-  if (valid & (SET.UID | SET.GID)) setOwner(u, node, change);
+  // chown(2) to nobody else is asked for as no change at all: it still takes set-id bits away, and is a change of the inode.
+  if (valid & (SET.UID | SET.GID) || !(valid & ANYTHING)) setOwner(u, node, change);
   if (valid & SET.MODE) setMode(u, node, change.mode & 0o7777);
   else if (valid & SET.KILL_SUIDGID && valid & SET.SIZE) killSuidgid(u, node);
   if (valid & (SET.ATIME | SET.MTIME)) setTimes(u, node, change);

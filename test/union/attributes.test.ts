@@ -99,6 +99,12 @@ describe('setattr', () => {
     expect(t.set('a', {}).size).toBe(3);
   });
 
+  test('nothing asked, which is chown(2) to nobody else, takes set-id bits away', () => {
+    const t = makeUnion([['rw'], ['ro', { a: { text: 'abc', mode: 0o6755 } }]]);
+    expect(t.set('a', {}).mode & 0o7777).toBe(0o755);
+    expect([t.names(0), t.read('a')]).toEqual([['a'], 'abc']);
+  });
+
   test('EROFS', () => {
     const t = makeUnion([['rw', { a: '' }]], { readonly: true });
     expect(failure(() => t.chmod('a', 0o600))).toBe('EROFS');

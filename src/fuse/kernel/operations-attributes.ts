@@ -27,7 +27,7 @@ export const setattr: Operation = (serving) => {
   change.mode = request.u32At(SetattrIn.mode);
   change.uid = request.u32At(SetattrIn.uid);
   change.gid = request.u32At(SetattrIn.gid);
-  change.size = request.u64At(SetattrIn.size);
+  change.size = (valid & SetAttrValid.SIZE) !== 0 ? request.placeAt(SetattrIn.size) : 0;
   change.atime = request.i64At(SetattrIn.atime);
   change.atimeNsec = request.u32At(SetattrIn.atimeNsec);
   change.mtime = request.i64At(SetattrIn.mtime);

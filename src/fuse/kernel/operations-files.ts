@@ -55,7 +55,7 @@ export const read: Operation = (serving) => {
   const { request, reply } = serving;
   const handle = serving.file(request.u64At(ReadIn.fh));
   const size = Math.min(request.u32At(ReadIn.size), reply.capacity);
-  return serving.union.read(handle, request.u64At(ReadIn.offset), size, reply.address);
+  return serving.union.read(handle, request.placeAt(ReadIn.offset), size, reply.address);
 };
 
 /** The data go from the request straight into the file. */
@@ -65,7 +65,7 @@ export const write: Operation = (serving) => {
   if (request.remaining(WriteIn.SIZE) < size) throw new Malformed(`${size} bytes of data are not there`);
   const written = serving.union.write(
     serving.file(request.u64At(WriteIn.fh)),
-    request.u64At(WriteIn.offset),
+    request.placeAt(WriteIn.offset),
     size,
     request.addressAt(WriteIn.SIZE),
     (request.u32At(WriteIn.writeFlags) & WRITE_KILL_SUIDGID) !== 0,
@@ -93,8 +93,8 @@ export const fallocate: Operation = (serving) => {
   serving.union.fallocate(
     serving.file(request.u64At(FallocateIn.fh)),
     request.u32At(FallocateIn.mode),
-    request.u64At(FallocateIn.offset),
-    request.u64At(FallocateIn.length),
+    request.placeAt(FallocateIn.offset),
+    request.placeAt(FallocateIn.length),
   );
   return 0;
 };
@@ -128,9 +128,9 @@ function copyBetween(serving: Serving): number {
   const { request } = serving;
   return serving.union.copyFileRange(
     serving.file(request.u64At(CopyFileRangeIn.fhIn)),
-    request.u64At(CopyFileRangeIn.offIn),
+    request.placeAt(CopyFileRangeIn.offIn),
     serving.file(request.u64At(CopyFileRangeIn.fhOut)),
-    request.u64At(CopyFileRangeIn.offOut),
+    request.placeAt(CopyFileRangeIn.offOut),
     request.u64At(CopyFileRangeIn.len),
   );
 }

@@ -1,3 +1,4 @@
+import { E, Errno } from '../../posix/errno.js';
 import type { Block } from '../../posix/memory.js';
 import { IN_HEADER_SIZE, InHeader } from './wire.js';
 
@@ -60,6 +61,18 @@ export class Request {
   u64At(offset: number): number {
     const word = (IN_HEADER_SIZE + offset) >> 2;
     return this.u32[word] + this.u32[word + 1] * TWO_32;
+  }
+
+  /**
+   * A 64-bit field that says where in a file, or how long it is to be. Throws EFBIG where a number does not hold it, which
+   * begins at 8 PiB: the data would go to another place.
+   */
+  placeAt(offset: number): number {
+    const word = (IN_HEADER_SIZE + offset) >> 2;
+    const high = this.u32[word + 1] * TWO_32;
+    const place = high + this.u32[word];
+    if (place > Number.MAX_SAFE_INTEGER && place - high !== this.u32[word]) throw new Errno(E.EFBIG);
+    return place;
   }
 
   /** A signed 64-bit field of the body: a time or a file offset. */

@@ -145,6 +145,16 @@ describe('Request', () => {
     expect(request.i64At(16)).toBe(-(2 ** 40));
   });
 
+  it('refuses places in a file that a number does not hold', () => {
+    const place = (value: bigint): number => {
+      const body = Buffer.alloc(8);
+      body.writeBigUInt64LE(value);
+      return withBody(body).placeAt(0);
+    };
+    for (const exact of [0n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 62n + 4096n]) expect(BigInt(place(exact))).toBe(exact);
+    for (const inexact of [2n ** 53n + 1n, 2n ** 62n + 1n, 2n ** 63n - 1n]) expect(() => place(inexact)).toThrow('too large');
+  });
+
   it('keeps every byte of a name', () => {
     const bytes = Buffer.from(Array.from({ length: 255 }, (_, i) => i + 1));
     expect(withBody(Buffer.concat([bytes, Buffer.alloc(1)])).name(0)).toBe(bytes.toString('latin1'));
