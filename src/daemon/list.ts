@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { callControl } from './control.js';
-import { forgetOldMounts } from './running.js';
+import { forgetOldMounts } from './old-mounts.js';
 import { mountAt, mountType, readMountTable } from './mount-table.js';
 import { findStates, type BranchText, type FoundState, type MountState } from './state.js';
 

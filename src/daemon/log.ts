@@ -11,9 +11,9 @@ export interface OpenLog {
   setVerbose: (on: boolean) => void;
 }
 
-/** A log in JSON lines, appended to a file. Written at once: the last line before a crash is the one needed. */
-export function fileLog(file: string, verbose: boolean): OpenLog {
-  return pinoLog(pino(options(verbose), pino.destination({ dest: file, append: true, sync: true })));
+/** A log in JSON lines, to an open file. Written at once: the last line before a crash is the one needed. */
+export function fileLog(fd: number, verbose: boolean): OpenLog {
+  return pinoLog(pino(options(verbose), pino.destination({ dest: fd, sync: true })));
 }
 
 /** A log for a person who watches a mount in the foreground: `tsaufs: message key=value`. */

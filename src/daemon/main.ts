@@ -3,15 +3,24 @@
  * first message, answers with one, and then lives as long as the mount.
  */
 import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import type { Adapter } from '../fuse/adapter.js';
 import { loadAdapter } from './adapters.js';
 import type { BackgroundReply, BackgroundRequest } from './background.js';
 import { errorLine } from './error.js';
-import { fileLog, type Log } from './log.js';
+import { LateLog } from './late-log.js';
 import { runMount, type RunningMount } from './running.js';
 import { unmountOnSignals } from './signals.js';
 
 const [request] = await once(process, 'message') as [BackgroundRequest];
-const { log, setVerbose } = fileLog(request.state.log, request.options.union.verbose);
+const logFile = openSync(request.state.log, 'a');
+const late = new LateLog();
+const { log, setVerbose } = late;
+const adapter = await adapterOrReply();
+const mounting = mountOrReply(adapter);
+// While the thread that serves the mount starts: loading pino takes a quarter of that time.
+const { fileLog } = await import('./log.js');
+late.open(fileLog(logFile, request.options.union.verbose));
 
 process.on('uncaughtException', (error) => {
   log('error', 'internal error', { error: error.stack ?? errorLine(error) });
@@ -19,15 +28,21 @@ process.on('uncaughtException', (error) => {
   process.kill(process.pid, 'SIGKILL');
 });
 
-const mounted = await mountOrReply(log);
-if (mounted) {
-  unmountOnSignals(mounted, log, true);
-  await reply({ ready: true });
-  const failure = await mounted.ended;
-  process.exit(failure === undefined ? 0 : 1);
+const mounted = await mounting;
+unmountOnSignals(mounted, log, true);
+await reply({ ready: true });
+const failure = await mounted.ended;
+process.exit(failure === undefined ? 0 : 1);
+
+async function adapterOrReply(): Promise<Adapter> {
+  try {
+    return await loadAdapter(request.adapter);
+  } catch (error) {
+    return giveUp(error);
+  }
 }
 
-async function mountOrReply(log: Log): Promise<RunningMount | undefined> {
+async function mountOrReply(adapter: Adapter): Promise<RunningMount> {
   const { union, mount, warnings } = request.options;
   try {
     for (const warning of warnings) log('warn', warning);
@@ -36,16 +51,20 @@ async function mountOrReply(log: Log): Promise<RunningMount | undefined> {
       source: request.source,
       union,
       flags: mount,
-      adapter: await loadAdapter(request.adapter),
+      adapter,
       log,
       setVerbose,
       state: request.state,
       onEvent: () => undefined,
     });
   } catch (error) {
-    await reply({ ready: false, error: errorLine(error) });
-    process.exit(1);
+    return giveUp(error);
   }
+}
+
+async function giveUp(error: unknown): Promise<never> {
+  await reply({ ready: false, error: errorLine(error) });
+  process.exit(1);
 }
 
 /** The starter may be gone by now; the mount lives on all the same. */

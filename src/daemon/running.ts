@@ -8,13 +8,11 @@ import { errorLine, MountError } from './error.js';
 import { firstInForce, optionText, writeInForce, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { checkMountpoint, resolveMountpoint } from './mountpoint.js';
+import { forgetOldMounts } from './old-mounts.js';
 import { thisProcess } from './process.js';
 import { remount, type RemountReport, type RemountTarget } from './remount.js';
-import {
-  createStateDirectory, findState, findStates, publishState, removeState, writeState, type MountState,
-} from './state.js';
+import { createStateDirectory, findState, publishState, removeState, writeState, type MountState } from './state.js';
 import { decodeSteps } from './steps.js';
-import { mountAt, mountType } from './mount-table.js';
 
 /** A mount to be made by this process. */
 export interface MountRequest {
@@ -178,17 +176,4 @@ async function follow(
 function recordFailure(directory: string, failure: string): void {
   const found = findState(directory);
   if (found) writeState(directory, { ...found.state, failure });
-}
-
-/** Removes what dead mounts left: of this mount point, and of any that is no longer mounted. */
-export function forgetOldMounts(mountpoint?: string): void {
-  for (const { directory, state, alive } of findStates()) {
-    if (alive || mountAt(state.mountpoint)?.type === mountType) continue;
-    if (state.failure !== undefined && state.mountpoint !== mountpoint) continue;
-    try {
-      removeState(directory);
-    } catch {
-      // Another user's.
-    }
-  }
 }
