@@ -3,7 +3,7 @@
 import { E, Errno, must } from '../posix/errno.js';
 import { UTIME, fchown, fchownat, futimens, utimensat } from '../posix/attributes.js';
 import { O, close, ftruncate } from '../posix/file.js';
-import { type Stat, fstat } from '../posix/stat.js';
+import { Stat, fstat } from '../posix/stat.js';
 import { copyUp, makeWritable } from './copyup.js';
 import { type FileHandle, writableDescriptor } from './file-handle.js';
 import { killSuidgid, setMode } from './mode.js';
@@ -71,9 +71,10 @@ export function setattr(u: UnionState, node: Node, handle: FileHandle | null, ch
 function setSize(u: UnionState, node: Node, handle: FileHandle | null, size: number): void {
   if (node.isDirectory) throw new Errno(E.EISDIR);
   if (!node.top.writable) {
+    const before = node.removed ? -1 : sizeOf(u, node);
     copyUp(u, node, copyUpBranch(u, node.parent, node.top), { size });
-    // As AUFS: an empty copy is what was asked for already, and keeps its time.
-    if (size === 0) return;
+    // As AUFS: an empty copy is what was asked for already, and keeps its time. A shorter one has the time of now.
+    if (size === 0 || size < before) return;
   }
   const own = handle === null ? -1 : writableDescriptor(u, handle);
   if (own >= 0) return void must(ftruncate(own, size));
@@ -83,6 +84,13 @@ function setSize(u: UnionState, node: Node, handle: FileHandle | null, size: num
   } finally {
     close(fd);
   }
+}
+
+const sized = new Stat();
+
+function sizeOf(u: UnionState, node: Node): number {
+  statNode(u, node, sized);
+  return sized.size;
 }
 
 function setOwner(u: UnionState, node: Node, { valid, uid, gid }: SetAttr): void {

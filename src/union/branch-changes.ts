@@ -7,17 +7,17 @@
 import { AT } from '../posix/directory.js';
 import { Errno } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
+import { beginWriting } from './begin-writing.js';
 import { type Branch, type BranchOpener, UnionError, overlapError, permissionText } from './branch.js';
 import type { FileHandle } from './file-handle.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import type { BranchSpec } from './options.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
-import { recoverRename } from './rename-journal.js';
 import { flushRenamed } from './rename-record.js';
 import { openRenamed } from './renamed-directory.js';
 import type { UnionState } from './state.js';
-import { prepareBranch, releaseBranch, unprepareBranch } from './whiteout.js';
+import { releaseBranch, unprepareBranch } from './whiteout.js';
 import { keepInode } from './xino.js';
 
 /** One change; an `index` past the end means after the last branch. Paths are absolute and resolved. */
@@ -60,8 +60,7 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
   }
   const branch = opener.open(spec, at, u.options.readonly);
   try {
-    if (branch.writable) prepareBranch(branch, u.options.plink);
-    if (branch.writable) recoverRename(branch);
+    if (branch.writable) beginWriting(branch, u.options.plink);
     openRenamed(u, branch);
   } catch (error) {
     releaseBranch(branch);
@@ -94,10 +93,7 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   if (wasWritable && !willBeWritable) flushPseudoLinks(u, branch);
   branch.spec = spec;
   try {
-    if (willBeWritable && !wasWritable) {
-      prepareBranch(branch, u.options.plink);
-      recoverRename(branch);
-    }
+    if (willBeWritable && !wasWritable) beginWriting(branch, u.options.plink);
   } catch (error) {
     branch.spec = before;
     releaseBranch(branch);

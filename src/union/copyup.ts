@@ -3,7 +3,7 @@
 // reader, or the next mount after a crash, finds it whole or not at all.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { fchmodat } from '../posix/attributes.js';
+import { UTIME, fchmodat, futimens } from '../posix/attributes.js';
 import { O, close, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { RENAME, mkdirat, mknodat, readlinkat, renameat2, symlinkat, unlinkat } from '../posix/directory.js';
@@ -118,6 +118,7 @@ function copyFile(
     try {
       const bytes = copyData(from, to, Math.min(size, st.size), size >= st.size);
       copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
+      if (size > 0 && size < st.size) must(futimens(to, 0, UTIME.OMIT, 0, UTIME.NOW));
       return bytes;
     } finally {
       close(to);
@@ -197,22 +198,24 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
   const source = u.directory(node, layer);
   const st = new Stat();
   must(fstat(source, st));
-  // In its own parent rather than among the orphans: who may not write a directory may not move it either.
+  // Among the orphans, which the next mount after a crash removes. But who may not write a directory may not move it
+  // either: such a one is made in its parent, where nobody sees its name.
+  const home = u.privileged || st.mode & 0o200 ? target.orphanDir : place;
   const temporary = temporaryName();
-  must(mkdirat(place, temporary, 0o700));
+  must(mkdirat(home, temporary, 0o700));
   try {
-    const fd = openOwn(place, temporary);
+    const fd = openOwn(home, temporary);
     try {
       copyAttributes(u, st, { fd: source, name: '' }, { fd, name: '' }, target);
       must(fstat(fd, st));
     } finally {
       close(fd);
     }
-    const moved = moveIn(place, temporary, place, node.name);
-    if (moved === -E.EEXIST) adopt(place, temporary, node.name);
+    const moved = moveIn(home, temporary, place, node.name);
+    if (moved === -E.EEXIST) adopt(home, temporary, place, node.name);
     else must(moved);
   } catch (error) {
-    unlinkat(place, temporary, AT.REMOVEDIR);
+    unlinkat(home, temporary, AT.REMOVEDIR);
     throw error;
   }
   const from = node.layers[layer];
@@ -222,17 +225,17 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
 }
 
 /** Opens the directory just made; a caller's umask may have left us no permission for it. */
-function openOwn(place: number, temporary: string): number {
+function openOwn(home: number, temporary: string): number {
   const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-  const fd = openat(place, temporary, flags, 0);
+  const fd = openat(home, temporary, flags, 0);
   if (fd !== -E.EACCES) return must(fd);
-  must(fchmodat(place, temporary, 0o700));
-  return must(openat(place, temporary, flags, 0));
+  must(fchmodat(home, temporary, 0o700));
+  return must(openat(home, temporary, flags, 0));
 }
 
 /** A directory of that name is there already (made directly): it serves as it is. */
-function adopt(place: number, temporary: string, name: string): void {
-  must(unlinkat(place, temporary, AT.REMOVEDIR));
+function adopt(home: number, temporary: string, place: number, name: string): void {
+  must(unlinkat(home, temporary, AT.REMOVEDIR));
   must(statat(place, name, copied));
   if ((copied.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.EIO);
 }

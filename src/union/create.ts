@@ -7,6 +7,7 @@ import { O, close, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { mkdirat, mknodat, symlinkat, unlinkat } from '../posix/directory.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
+import { removeQuietly } from './aside.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
 import { type FileHandle, makeHandle, open, refuseDirect } from './file-handle.js';
@@ -59,10 +60,15 @@ export function clearBehindWhiteout(dirfd: number, name: string): void {
 
 const beside = new Stat();
 
-/** The whiteout goes once the name is made; then the name is seen. */
+/** The whiteout goes once the name is made; then the name is seen. If it cannot go, the name does. */
 function reveal(u: UnionState, at: Site, parent: Node, name: string): void {
   if (!at.whiteout) return;
-  removeWhiteout(at.dirfd, name);
+  try {
+    removeWhiteout(at.dirfd, name);
+  } catch (error) {
+    removeQuietly(at.dirfd, name);
+    throw error;
+  }
   u.event('unwhiteout', at.branch, () => childPath(parent, name));
 }
 
@@ -171,7 +177,7 @@ export function mkdir(u: UnionState, parent: Node, name: string, mode: number, o
         close(fd);
       }
     } catch (error) {
-      unlinkat(at.dirfd, name, AT.REMOVEDIR);
+      removeQuietly(at.dirfd, name);
       throw error;
     }
   }

@@ -2,7 +2,7 @@
 // pseudo-link remembers that its lower names are the same file.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { linkFd, linkat } from '../posix/directory.js';
+import { linkFd, linkat, unlinkat } from '../posix/directory.js';
 import type { Stat } from '../posix/stat.js';
 import { statat } from '../posix/stat.js';
 import { copyUp, ensureDirectory } from './copyup.js';
@@ -42,6 +42,7 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
   if (target.whiteout === branch) clearBehindWhiteout(dirfd, newName);
   if (node.removed) must(linkFd(anchorOf(node), dirfd, newName));
   else must(linkat(u.directoryOn(node.parent as Node, branch), node.name, dirfd, newName, 0));
+  reveal(u, newParent, newName, branch, dirfd);
   u.plinks.count(node.ino, 1);
   if (node.removed) {
     node.setPlace(newParent, newName, false);
@@ -63,22 +64,40 @@ function copyUpAs(
   ensureDirectory(u, newParent, branch);
   const dirfd = u.directoryOn(newParent, branch);
   if (target.whiteout === branch) clearBehindWhiteout(dirfd, newName);
-  if (u.options.plink) copyUp(u, node, branch, { as: { parent: newParent, name: newName } });
-  else copyUp(u, node, branch);
-  if (u.options.plink) u.plinks.count(node.ino, 1);
-  else {
+  if (u.options.plink) {
+    copyUp(u, node, branch, { as: { parent: newParent, name: newName } });
+    try {
+      reveal(u, newParent, newName, branch, dirfd);
+    } catch (error) {
+      // The copy stays, as what the old name shows.
+      if (!u.plinks.settle(node)) node.removeName(newParent, newName);
+      throw error;
+    }
+    u.plinks.count(node.ino, 1);
+  } else {
+    copyUp(u, node, branch);
     must(linkat(u.directoryOn(node.parent!, branch), node.name, dirfd, newName, 0));
+    reveal(u, newParent, newName, branch, dirfd);
     node.addName(newParent, newName);
   }
   return linked(u, node, newParent, newName, branch, dirfd, out);
 }
 
+/** The new name is seen, or it goes. */
+function reveal(u: UnionState, newParent: Node, newName: string, branch: Branch, dirfd: number): void {
+  if (target.whiteout !== branch) return;
+  try {
+    if (!removeWhiteout(dirfd, newName)) return;
+  } catch (error) {
+    unlinkat(dirfd, newName, 0);
+    throw error;
+  }
+  u.event('unwhiteout', branch, () => childPath(newParent, newName));
+}
+
 function linked(
   u: UnionState, node: Node, newParent: Node, newName: string, branch: Branch, dirfd: number, out: Stat,
 ): Node {
-  if (target.whiteout === branch && removeWhiteout(dirfd, newName)) {
-    u.event('unwhiteout', branch, () => childPath(newParent, newName));
-  }
   newParent.version++;
   must(statat(dirfd, newName, out));
   fillAttributes(u, node, out);

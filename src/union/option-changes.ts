@@ -1,10 +1,10 @@
 // Options that change while the union is mounted (aufs(5), "remount").
 
-import { prepareBranch, releaseBranch, setPlinkDirectory } from './whiteout.js';
+import { releaseBranch, setPlinkDirectory } from './whiteout.js';
+import { beginWriting } from './begin-writing.js';
 import type { Branch } from './branch.js';
 import type { UnionOptions } from './options.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
-import { recoverRename } from './rename-journal.js';
 import { flushRenamed } from './rename-record.js';
 import { openRenamed } from './renamed-directory.js';
 import type { UnionState } from './state.js';
@@ -44,8 +44,7 @@ function prepareBranches(u: UnionState, next: UnionOptions): void {
         setPlinkDirectory(branch, next.plink);
       } else {
         prepared.push(branch);
-        prepareBranch(branch, next.plink);
-        recoverRename(branch);
+        beginWriting(branch, next.plink);
       }
     }
   } catch (error) {

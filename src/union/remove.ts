@@ -5,17 +5,17 @@
 import { E, Errno, must } from '../posix/errno.js';
 import { O, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
-import { renameat2, unlinkat } from '../posix/directory.js';
+import { unlinkat } from '../posix/directory.js';
 import { S } from '../posix/stat.js';
+import { removeAside, setAside } from './aside.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
 import { childPath } from './create.js';
 import { Probe, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
-import { checkName } from './name.js';
+import { WHITEOUT_PREFIX, checkName } from './name.js';
 import type { Node } from './node.js';
 import { copyUpBranch, mustTakeEntries } from './policy.js';
-import { removeTree } from './remove-tree.js';
 import { forgetRenamed } from './rename-record.js';
 import type { UnionState } from './state.js';
 import { makeWhiteout } from './whiteout.js';
@@ -55,7 +55,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
   withAnchor(u, node, parent, name, () => {
     if (hide) whiteout(u, branch, dirfd, parent, name);
     if (branch !== source) return;
-    must(unlinkat(dirfd, name, 0));
+    hiddenBefore(hide, dirfd, name, () => must(unlinkat(dirfd, name, 0)));
     if (nlink <= 1) forgetInode(branch, target.stat);
   });
   if (node !== undefined) dropName(u, node, parent, name, nlink);
@@ -78,7 +78,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   withAnchor(u, node, parent, name, () => {
     if (hide) whiteout(u, branch, dirfd, parent, name);
     if (branch !== source) return;
-    removeDirectory(dirfd, name);
+    hiddenBefore(hide, dirfd, name, () => removeDirectory(branch, dirfd, name));
     forgetRenamed(branch, target.stat.ino);
     forgetInode(branch, target.stat);
   });
@@ -88,14 +88,24 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   u.event('rmdir', branch, () => childPath(parent, name));
 }
 
+/** Removes what a whiteout hides already, if `hide`; it shows again if that fails. */
+function hiddenBefore(hide: boolean, dirfd: number, name: string, removes: () => void): void {
+  try {
+    removes();
+  } catch (error) {
+    if (hide) unlinkat(dirfd, WHITEOUT_PREFIX + name, 0);
+    throw error;
+  }
+}
+
 /** Removes a directory that holds nothing but whiteouts: out of sight first, at once, then piece by piece. */
-export function removeDirectory(dirfd: number, name: string): void {
+function removeDirectory(branch: Branch, dirfd: number, name: string): void {
   const removed = unlinkat(dirfd, name, AT.REMOVEDIR);
   if (removed >= 0) return;
   if (removed !== -E.ENOTEMPTY && removed !== -E.EEXIST) throw new Errno(-removed);
-  const temporary = temporaryName();
-  must(renameat2(dirfd, name, dirfd, temporary, 0));
-  removeTree(dirfd, temporary);
+  const aside = temporaryName();
+  setAside(branch, dirfd, name, aside);
+  removeAside(branch, dirfd, aside);
 }
 
 function find(u: UnionState, parent: Node, name: string): void {

@@ -2,34 +2,29 @@
 //
 // The order, so that a crash at any point leaves the tree as it was or as it is to be:
 // 1. records of the lower parts are put into the directory. In its old place they say what is so anyway.
-// 2. the rename is announced in the branch's root (rename-journal.ts): from here on the next mount undoes or finishes it.
-// 3. an opaque mark, where the new name would show something of its own; the records count in spite of it.
-// 4. the rename, a whiteout in the old place, the whiteout in the new place removed: what every rename does.
-// 5. the announcement is taken back, then records that the new place makes superfluous.
+// 2. what every rename does (rename.ts): it is announced, and the next mount undoes or finishes it. The opaque mark is for
+//    what the new name would show of its own; the records count in spite of it.
+// 3. records that the new place makes superfluous are removed.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { readDirectory, unlinkat } from '../posix/directory.js';
+import { readDirectory } from '../posix/directory.js';
 import { O, close, openat } from '../posix/file.js';
 import { S, Stat, fstat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
-import { temporaryName } from './copyup.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import { showsBelow } from './remove.js';
-import { announce, finished } from './rename-journal.js';
 import {
   NAME_RECORD, PATH_RECORD, RECORDED_PATH_LONGEST, dropRecords, forgetRenamed, noteRenamed, readRecord, type RenameRecord, writeRecord,
 } from './rename-record.js';
 import { pathOn } from './renamed-directory.js';
 import type { UnionState } from './state.js';
-import { OPAQUE_MARK, isOpaque } from './whiteout.js';
+import { isOpaque } from './whiteout.js';
 
 /** A rename that takes the directory's lower parts along. */
 export interface LayersTaken {
   /** Whether the directory has to be made opaque (and was not). */
   covers: boolean;
-  /** Where a directory in the way is put meanwhile. */
-  aside: string;
   /** The directory, on the branch of the rename. */
   ino: number;
   records: Map<Branch, RenameRecord>;
@@ -65,7 +60,7 @@ export function takeLayers(u: UnionState, moving: Node, newParent: Node, newName
     if (!same) writeRecord(branch, dirfd, part, record);
   }
   noteRenamed(branch, ino);
-  return { covers: showsOther && !home && !wasOpaque, aside: temporaryName(), ino, records, home };
+  return { covers: showsOther && !home && !wasOpaque, ino, records, home };
 }
 
 /** How a part is found from the new parent: beside the parent's own part, which is AUFS's form, or by its path. */
@@ -84,17 +79,8 @@ function isHome(u: UnionState, moving: Node, newParent: Node, newName: string, b
   return lower.layers.every((part) => moving.layerOf(part) >= 0 && pathOn(moving, part) === `${pathOn(newParent, part)}/${newName}`);
 }
 
-/** Step 2. */
-export function announceRename(
-  taken: LayersTaken, parent: Node, name: string, newParent: Node, newName: string, branch: Branch, hide: boolean,
-): void {
-  const { ino, aside, covers } = taken;
-  announce(branch, { ino, from: pathOn(parent, branch), name, to: pathOn(newParent, branch), newName, aside, opaque: covers, hide });
-}
-
-/** Step 5; `moving` has its new place. Its layers are looked up, for what a lookup finds is what counts. */
+/** Step 3; `moving` has its new place. Its layers are looked up, for what a lookup finds is what counts. */
 export function settleLayers(u: UnionState, taken: LayersTaken, moving: Node, branch: Branch): void {
-  finished(branch);
   const { parent, name } = moving;
   if (parent === null || !probe(u, parent, name, lower)) throw new Errno(E.ESTALE);
   u.forgetDescriptors(moving);
@@ -106,12 +92,6 @@ export function settleLayers(u: UnionState, taken: LayersTaken, moving: Node, br
   const needed = !taken.home || isOpaque(dirfd);
   for (const [part, record] of taken.records) dropRecords(dirfd, part, needed ? record : null);
   if (!needed && !hasRecords(dirfd)) forgetRenamed(branch, taken.ino);
-}
-
-/** The rename failed: the directory is in its old place, less the opaque mark. The records stay: they say what is so. */
-export function rollBack(u: UnionState, taken: LayersTaken, moving: Node, branch: Branch): void {
-  if (taken.covers) unlinkat(u.directoryOn(moving, branch), OPAQUE_MARK, 0);
-  finished(branch);
 }
 
 /** Whether a directory holds a record for any branch, be it one that is not in the union now. */

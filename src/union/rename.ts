@@ -6,9 +6,10 @@ import { E, Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
 import { RENAME, renameat2 } from '../posix/directory.js';
 import { S, statat } from '../posix/stat.js';
+import { removeAside, setAside } from './aside.js';
 import type { Branch } from './branch.js';
 import { copyUp, ensureDirectory, temporaryName } from './copyup.js';
-import { childPath } from './create.js';
+import { childPath, clearBehindWhiteout } from './create.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { checkName } from './name.js';
@@ -16,9 +17,10 @@ import type { Node } from './node.js';
 import { linkBranch, mustTakeEntries } from './policy.js';
 import { materialize } from './pseudo-link.js';
 import { dropName, knownNode, showsBelow, withAnchor } from './remove.js';
-import { removeTree } from './remove-tree.js';
-import { announceRename, rollBack, settleLayers, takeLayers, takesLayers } from './rename-layers.js';
+import { type Announced, announce, finished, undoRename } from './rename-journal.js';
+import { settleLayers, takeLayers, takesLayers } from './rename-layers.js';
 import { forgetRenamed } from './rename-record.js';
+import { pathOn } from './renamed-directory.js';
 import type { UnionState } from './state.js';
 import { hasWhiteout, makeOpaque, makeWhiteout, removeWhiteout } from './whiteout.js';
 import { forgetInode } from './xino.js';
@@ -109,22 +111,18 @@ function move(
   const wasWhiteout = hasWhiteout(to, newName);
   const taken = moving.isDirectory && takesLayers(u, moving, branch) ? takeLayers(u, moving, newParent, newName, branch) : null;
   const makesOpaque = taken !== null ? taken.covers : moving.isDirectory && (covers || u.options.diropq === 'a');
-  if (taken !== null) announceRename(taken, parent, name, newParent, newName, branch, hide);
-
-  // The order is for readers and for a crash: the new name first, so that the file is never nowhere.
+  // Beside a whiteout, and so not seen: left by a crash.
+  if (wasWhiteout) clearBehindWhiteout(to, newName);
   const linksBefore = victim === undefined ? 0 : target.stat.nlink;
-  try {
-    if (makesOpaque) opaque(from, name, branch);
-    withAnchor(u, victim, newParent, newName, () => replace(from, name, to, newName, victim, taken?.aside));
-  } catch (error) {
-    if (taken !== null) rollBack(u, taken, moving, branch);
-    throw error;
-  }
-  if (hide) {
-    makeWhiteout(branch, from, name);
-    u.event('whiteout', branch, () => childPath(parent, name));
-  }
-  if (wasWhiteout) removeWhiteout(to, newName);
+  const describe = (): Announced => {
+    must(statat(from, name, u.scratch));
+    const aside = temporaryName();
+    const places = { from: pathOn(parent, branch), name, to: pathOn(newParent, branch), newName, aside };
+    return { ino: u.scratch.ino, ...places, opaque: taken?.covers === true, hide };
+  };
+  const steps: Steps = { branch, from, name, to, newName, wasWhiteout, hide, makesOpaque, describe };
+  withAnchor(u, victim, newParent, newName, () => carryOut(steps, taken !== null, victim));
+  if (hide) u.event('whiteout', branch, () => childPath(parent, name));
 
   if (victim !== undefined) {
     u.watch?.coverage.uncover(victim);
@@ -163,21 +161,67 @@ function opaque(from: number, name: string, branch: Branch): void {
   }
 }
 
-/** The rename on the branch. A directory in the way holds whiteouts only: it is swapped out, then removed. */
-function replace(
-  from: number, name: string, to: number, newName: string, victim: Node | undefined, aside = temporaryName(),
-): void {
-  let result = renameat2(from, name, to, newName, 0);
-  if (result >= 0) return;
-  const inTheWay = result === -E.ENOTEMPTY || result === -E.EEXIST || result === -E.EISDIR || result === -E.ENOTDIR;
-  if (!inTheWay || (victim !== undefined && !victim.isDirectory)) throw new Errno(-result);
-  must(renameat2(to, newName, to, aside, 0));
-  result = renameat2(from, name, to, newName, 0);
-  if (result < 0) {
-    renameat2(to, aside, to, newName, 0);
-    throw new Errno(-result);
+/** What a rename does on its branch. */
+interface Steps {
+  branch: Branch;
+  from: number;
+  name: string;
+  to: number;
+  newName: string;
+  /** The whiteout in the new place goes, one in the old place comes. */
+  wasWhiteout: boolean;
+  hide: boolean;
+  makesOpaque: boolean;
+  describe: () => Announced;
+}
+
+/**
+ * All of it or, with an error, nothing. The whiteout comes first: most renames that fail do so for want of room, and it
+ * takes some. What is seen in between is nobody's concern, since requests are served one by one; but a crash is, and so
+ * is an error: a rename that is more than one step is announced.
+ */
+function carryOut(steps: Steps, announced: boolean, victim: Node | undefined): void {
+  const { branch, from, name, to, newName, wasWhiteout, hide, makesOpaque } = steps;
+  const inOneStep = !announced && !hide && !wasWhiteout;
+  if (inOneStep) {
+    if (makesOpaque) opaque(from, name, branch);
+    const result = renameat2(from, name, to, newName, 0);
+    if (result >= 0) return;
+    if (!isInTheWay(result, victim)) throw new Errno(-result);
   }
-  removeTree(to, aside);
+  const what = steps.describe();
+  announce(branch, what);
+  try {
+    if (hide) makeWhiteout(branch, from, name);
+    if (makesOpaque) opaque(from, name, branch);
+    let result = renameat2(from, name, to, newName, 0);
+    if (isInTheWay(result, victim)) {
+      setAside(branch, to, newName, what.aside);
+      result = renameat2(from, name, to, newName, 0);
+    }
+    must(result);
+    if (wasWhiteout) revealOrReturn(steps);
+  } catch (error) {
+    undoRename(branch, what, from, to);
+    throw error;
+  }
+  removeAside(branch, to, what.aside);
+  finished(branch);
+}
+
+/** A directory that shows nothing, but holds whiteouts. */
+function isInTheWay(result: number, victim: Node | undefined): boolean {
+  const full = result === -E.ENOTEMPTY || result === -E.EEXIST || result === -E.EISDIR || result === -E.ENOTDIR;
+  return full && (victim === undefined || victim.isDirectory);
+}
+
+function revealOrReturn({ from, name, to, newName }: Steps): void {
+  try {
+    removeWhiteout(to, newName);
+  } catch (error) {
+    renameat2(to, newName, from, name, RENAME.NOREPLACE);
+    throw error;
+  }
 }
 
 /** The node is now found by its new name. */

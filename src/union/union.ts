@@ -7,6 +7,7 @@ import { S, Stat, fstat } from '../posix/stat.js';
 import { readlinkat } from '../posix/directory.js';
 import type { StatFs } from '../posix/statfs.js';
 import { getattr, setattr, type SetAttr } from './attributes.js';
+import { beginWriting } from './begin-writing.js';
 import { BranchOpener, UnionError, overlapError } from './branch.js';
 import { type BranchChange, changeBranches, settle } from './branch-changes.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
@@ -24,14 +25,14 @@ import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { rename } from './rename.js';
-import { recoverRename } from './rename-journal.js';
+import { isInterrupted } from './rename-journal.js';
 import { flushRenamed } from './rename-record.js';
 import { openRenamed } from './renamed-directory.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
 import { statfs } from './statfs.js';
 import { Watch } from './watch.js';
-import { prepareBranch, releaseBranch } from './whiteout.js';
+import { releaseBranch } from './whiteout.js';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
 import { unionInode } from './xino.js';
 import { checkXino, openXino, xinoPath } from './xino-file.js';
@@ -76,8 +77,9 @@ export class Union {
     }
     for (const branch of u.branches) {
       if (branch.writable) {
-        prepareBranch(branch, options.plink);
-        recoverRename(branch);
+        beginWriting(branch, options.plink);
+      } else if (isInterrupted(branch)) {
+        u.hooks.log('warn', `a rename on ${branch.path} was interrupted; mount it with rw once, so that it is finished or undone`);
       }
       openRenamed(u, branch);
       u.warnOf(branch);

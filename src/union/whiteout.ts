@@ -95,7 +95,7 @@ function renewBase(branch: Branch): void {
 
 /**
  * Makes what AUFS keeps on a writable branch: `.wh..wh.aufs` (not with nolwh), `.wh..wh.plnk` (not with
- * noplink) and `.wh..wh.orph`; empties the orphans that a crash left. Throws UnionError.
+ * noplink) and `.wh..wh.orph`. Throws UnionError.
  */
 export function prepareBranch(branch: Branch, plink: boolean): void {
   if (branch.hasOwnWhiteouts) throw new UnionError(whyNoWhiteouts(branch));
@@ -106,7 +106,6 @@ export function prepareBranch(branch: Branch, plink: boolean): void {
     }
     if (plink) branch.plinkDir = baseDirectory(branch, PLINK_DIRECTORY);
     branch.orphanDir = baseDirectory(branch, ORPHAN_DIRECTORY);
-    emptyDirectory(branch.orphanDir);
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
     throw new UnionError(whyNotWritable(branch, error));
@@ -162,12 +161,14 @@ function baseDirectory(branch: Branch, name: string): number {
   return must(openat(branch.root, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0), name);
 }
 
-function emptyDirectory(fd: number): void {
-  const opened = must(openat(fd, '.', O.RDONLY | O.DIRECTORY, 0));
+/** Removes what a crash left among the orphans. */
+export function emptyOrphans(branch: Branch): void {
+  const opened = must(openat(branch.orphanDir, '.', O.RDONLY | O.DIRECTORY, 0));
   const names: string[] = [];
-  must(readDirectory(opened, (name) => names.push(name)));
+  const result = readDirectory(opened, (name) => names.push(name));
   close(opened);
-  for (const name of names) removeTree(fd, name);
+  must(result);
+  for (const name of names) removeTree(branch.orphanDir, name);
 }
 
 /** Takes the base entries away from a branch that becomes read-only (aufs(5), mod). */

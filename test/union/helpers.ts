@@ -185,6 +185,12 @@ export class TestUnion {
     for (const node of [...this.handed.keys()]) this.forget(node);
   }
 
+  /** Whoever has something open ends. */
+  releaseAll(): void {
+    for (const handle of [...this.handles]) this.release(handle);
+    for (const handle of [...this.dirHandles]) this.releasedir(handle);
+  }
+
   /** Looks every component up. Null where the last one is not there. */
   look(path: string): Node | null {
     let node = this.root;
@@ -457,8 +463,7 @@ export class TestUnion {
     const wrong: string[] = [];
     const { nodes } = this.union;
     try {
-      for (const handle of [...this.handles]) this.release(handle);
-      for (const handle of [...this.dirHandles]) this.releasedir(handle);
+      this.releaseAll();
       this.forgetAll();
       for (const node of nodes.all()) {
         if (node !== this.root) wrong.push(`node ${String(node.id)} ${node.path()} left (children ${String(node.children)})`);
