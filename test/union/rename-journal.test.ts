@@ -88,7 +88,7 @@ describe.each(cases)('%s', (_what, given, first, from, to) => {
       const there = shown(next);
       seen.add(JSON.stringify(there));
       expect([before, after], `after ${String(calls)} calls`).toContainEqual(there);
-      const left = next.names(0).filter((name) => /\.wh\.\.wh\.([0-9a-f]+\.[0-9a-f]+|dr_rename)$/.test(name));
+      const left = next.names(0).filter((name) => /\.wh\.\.wh\.([0-9a-f]+\.[0-9a-f]+|rename)$/.test(name));
       // A directory's copy-up leaves its own, which no lookup ever shows.
       expect(left.filter((name) => !name.endsWith('/')), `after ${String(calls)} calls`).toEqual([]);
       expect(next.logs).toEqual([]);
@@ -102,10 +102,10 @@ test('an announcement that nobody of ours wrote is not followed', () => {
   writeFileSync(`${outside}/.wh.x`, '');
   for (const text of [
     'no JSON', '{}', '[]', 'null',
-    JSON.stringify({ ino: 1, from: '', name: 'a', to: '/..', newName: 'x', aside: '.wh..wh.1.1', opaque: false, hide: true }),
-    JSON.stringify({ ino: 1, from: '', name: 'a', to: '', newName: 'x', aside: 'a', opaque: false, hide: true }),
+    JSON.stringify({ root: 1, ino: 1, from: '', name: 'a', to: '/..', newName: 'x', aside: '.wh..wh.1.1', opaque: false, hide: true }),
+    JSON.stringify({ root: 1, ino: 1, from: '', name: 'a', to: '', newName: 'x', aside: 'a', opaque: false, hide: true }),
   ]) {
-    const t = unionOver(makeBranches([['rw', { '.wh..wh.dr_rename': text, 'a': 'A' }]]), { dirren: true });
+    const t = unionOver(makeBranches([['rw', { '.wh..wh.rename': text, 'a': 'A' }]]), { dirren: true });
     expect([shown(t), t.names(0)]).toEqual([['a=A'], ['a']]);
   }
   expect(readdirSync(outside)).toEqual(['.wh.x']);
