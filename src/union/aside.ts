@@ -3,9 +3,10 @@
 
 import { E, Errno } from '../posix/errno.js';
 import { fchmodat } from '../posix/attributes.js';
-import { RENAME, renameat2 } from '../posix/directory.js';
+import { renameat2 } from '../posix/directory.js';
 import { Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
+import { moveIn } from './copyup.js';
 import { removeTree } from './remove-tree.js';
 
 const st = new Stat();
@@ -27,7 +28,7 @@ export function setAside(branch: Branch, dirfd: number, name: string, aside: str
 /** Puts it back, unless something has its name. False where it could not be. */
 export function putBack(branch: Branch, dirfd: number, name: string, aside: string): boolean {
   const home = whereIs(branch, dirfd, aside);
-  return home < 0 || renameat2(home, aside, dirfd, name, RENAME.NOREPLACE) >= 0 || statat(dirfd, name, st) >= 0;
+  return home < 0 || moveIn(home, aside, dirfd, name) >= 0 || statat(dirfd, name, st) >= 0;
 }
 
 /** Removes it. What cannot be removed, nobody sees. */

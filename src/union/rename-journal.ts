@@ -44,7 +44,7 @@ export function announce(branch: Branch, what: Announced): void {
     result = symlinkat(text, branch.root, JOURNAL);
   }
   // Too long, or a file system without symlinks.
-  if (result === -E.ENAMETOOLONG || result === -E.EPERM || result === -E.EOPNOTSUPP) {
+  if ([E.ENAMETOOLONG, E.EPERM, E.EOPNOTSUPP, E.ENOSYS].includes(-result as never)) {
     writeOwn(branch, branch.root, JOURNAL, Buffer.from(text, 'latin1'));
   } else must(result);
 }

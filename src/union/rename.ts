@@ -8,7 +8,7 @@ import { RENAME, renameat2 } from '../posix/directory.js';
 import { S, statat } from '../posix/stat.js';
 import { removeAside, setAside } from './aside.js';
 import type { Branch } from './branch.js';
-import { copyUp, ensureDirectory, temporaryName } from './copyup.js';
+import { copyUp, ensureDirectory, moveIn, temporaryName } from './copyup.js';
 import { childPath, clearBehindWhiteout } from './create.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
@@ -219,7 +219,7 @@ function revealOrReturn({ from, name, to, newName }: Steps): void {
   try {
     removeWhiteout(to, newName);
   } catch (error) {
-    renameat2(to, newName, from, name, RENAME.NOREPLACE);
+    moveIn(to, newName, from, name);
     throw error;
   }
 }
