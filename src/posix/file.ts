@@ -145,6 +145,19 @@ export function pwritev(fd: number, pieces: readonly Piece[], offset: number): n
   return sys5(NR.pwritev, fd, vector.address, count, offset, 0);
 }
 
+const RWF_NOWAIT = 8;
+const oneVector = allocate(16);
+
+/**
+ * preadv2(2) with RWF_NOWAIT: only what is in memory already, so fewer bytes than asked do not mean the end of the file.
+ * EAGAIN where nothing is; EOPNOTSUPP where the file system cannot tell (network file systems, FUSE, overlayfs, squashfs).
+ */
+export function preadNowait(fd: number, address: number, size: number, offset: number): number {
+  write64(oneVector.u32, 0, address);
+  oneVector.u32[2] = size;
+  return sys6(NR.preadv2, fd, oneVector.address, 1, offset, 0, RWF_NOWAIT);
+}
+
 /** ftruncate(2) */
 export function ftruncate(fd: number, size: number): number {
   return sys2(NR.ftruncate, fd, size);

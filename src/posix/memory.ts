@@ -29,6 +29,13 @@ export interface Block {
 
 const PAGE = 4096;
 
+const memcpy = koffi.load(null).func('memcpy', 'long', ['long', 'long', 'long']) as (to: number, from: number, size: number) => unknown;
+
+/** Copies `size` bytes between addresses; the two pieces do not overlap. */
+export function copyMemory(to: number, from: number, size: number): void {
+  memcpy(to, from, size);
+}
+
 /** Zeroed memory of `size` bytes, 8-byte-aligned, page-aligned from 4096 bytes on (O_DIRECT asks for that). */
 export function allocate(size: number): Block {
   const slack = size >= PAGE ? PAGE : 0;

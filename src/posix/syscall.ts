@@ -10,7 +10,7 @@ import koffi from 'koffi';
 // Numbers: asm/unistd_64.h for x86-64, asm-generic/unistd.h for arm64.
 const X64 = {
   read: 0, write: 1, close: 3, lseek: 8, pread64: 17, pwrite64: 18, readv: 19, writev: 20, preadv: 295,
-  pwritev: 296, ftruncate: 77, fsync: 74, fdatasync: 75, syncfs: 306, fallocate: 285,
+  pwritev: 296, preadv2: 327, ftruncate: 77, fsync: 74, fdatasync: 75, syncfs: 306, fallocate: 285,
   copy_file_range: 326, ioctl: 16, fcntl: 72, openat: 257, openat2: 437, statx: 332, mkdirat: 258,
   mknodat: 259, unlinkat: 263, renameat2: 316, linkat: 265, symlinkat: 266, readlinkat: 267,
   getdents64: 217, faccessat2: 439, fchmod: 91, fchmodat: 268, fchmodat2: 452, fchown: 93, fchownat: 260,
@@ -27,7 +27,7 @@ type Table = { readonly [call in keyof typeof X64]: number };
 
 const ARM64: Table = {
   read: 63, write: 64, close: 57, lseek: 62, pread64: 67, pwrite64: 68, readv: 65, writev: 66,
-  preadv: 69, pwritev: 70, ftruncate: 46, fsync: 82, fdatasync: 83, syncfs: 267, fallocate: 47,
+  preadv: 69, pwritev: 70, preadv2: 286, ftruncate: 46, fsync: 82, fdatasync: 83, syncfs: 267, fallocate: 47,
   copy_file_range: 285, ioctl: 29, fcntl: 25, openat: 56, openat2: 437, statx: 291, mkdirat: 34,
   mknodat: 33, unlinkat: 35, renameat2: 276, linkat: 37, symlinkat: 36, readlinkat: 78, getdents64: 61,
   faccessat2: 439, fchmod: 52, fchmodat: 53, fchmodat2: 452, fchown: 55, fchownat: 54, utimensat: 88,

@@ -9,6 +9,7 @@ import { Errno } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
 import { beginWriting } from './begin-writing.js';
 import { type Branch, type BranchOpener, UnionError, overlapError, permissionText } from './branch.js';
+import { giveUpCopies } from './copy-ahead.js';
 import type { FileHandle } from './file-handle.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
@@ -75,6 +76,7 @@ function addBranch(u: UnionState, opener: BranchOpener, spec: BranchSpec, index:
 function deleteBranch(u: UnionState, branch: Branch): void {
   if (u.branches.length === 1) throw new UnionError(`${branch.path} is the last branch; unmount instead`);
   if (branch.opens > 0) throw busy(u, branch);
+  giveUpCopies(u, branch);
   flushPseudoLinks(u, branch);
   u.branches.splice(branch.index, 1);
   settle(u);
@@ -89,6 +91,7 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   const wasWritable = branch.writable;
   const willBeWritable = mode.perm === 'rw' && !u.options.readonly;
   const spec = { path: branch.path, ...mode };
+  giveUpCopies(u, branch);
   // While it still takes links.
   if (wasWritable && !willBeWritable) flushPseudoLinks(u, branch);
   branch.spec = spec;

@@ -7,6 +7,7 @@ import { cloneMount } from '../posix/mount.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { WHITEOUT_PREFIX, encodePath } from './name.js';
+import { type Pace, paceOf } from './pace.js';
 import type { RenamedDirectories } from './rename-record.js';
 import { type FileSystem, FileSystems } from './file-system.js';
 
@@ -34,6 +35,10 @@ export class Branch {
   renamed: RenamedDirectories | null = null;
   /** What a node that lives on this branch alone has as its layers: one array for all of them. */
   readonly alone: readonly Branch[];
+  /** How long its file system may make us wait; DISK turns to UNKNOWN where it cannot tell beforehand. */
+  pace: Pace;
+  /** Of pace UNKNOWN: something took long, so until this moment (performance.now) helpers do it. */
+  slowUntil = 0;
   /** Open handles, working directories and the like that live here (EBUSY at del). */
   opens = 0;
 
@@ -52,6 +57,7 @@ export class Branch {
   ) {
     this.index = index;
     this.alone = [this];
+    this.pace = paceOf(root);
     this.writable = spec.perm === 'rw' && !unionReadonly;
     this.whiteouts = this.countsWhiteouts();
   }

@@ -4,17 +4,19 @@
 
 import { E, Errno, must } from '../posix/errno.js';
 import { UTIME, fchmodat, futimens } from '../posix/attributes.js';
-import { O, close, openat } from '../posix/file.js';
+import { O, close, ftruncate, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { RENAME, mkdirat, mknodat, readlinkat, renameat2, symlinkat, unlinkat } from '../posix/directory.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { type InodeAt, copyAttributes } from './copy-attributes.js';
-import { copyData } from './copy-data.js';
+import { type CopyAhead, copiedAhead, copyAhead } from './copy-ahead.js';
+import { copyContent, shareData } from './copy-data.js';
 import type { Link, Node } from './node.js';
 import { anchorOf, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
+import { Suspended } from './suspended.js';
 import { keepInode } from './xino.js';
 
 let temporaries = 0;
@@ -60,10 +62,11 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   const st = new Stat();
   must(statat(source, node.name, st));
   const from = node.top;
-  const temporary = temporaryName();
+  const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, size);
+  const temporary = ahead?.temporary ?? temporaryName();
   let bytes = 0;
   try {
-    bytes = copyInode(u, { fd: source, name: node.name }, st, target, temporary, size);
+    bytes = copyInode(u, node, { fd: source, name: node.name }, st, target, temporary, size, ahead);
     must(statat(target.orphanDir, temporary, copied));
     if (st.nlink > 1 || form.as !== undefined) {
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
@@ -73,6 +76,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     const place = u.directoryOn(parent, target);
     puttingInto(u, parent, place, () => must(moveIn(target.orphanDir, temporary, place, name)));
   } catch (error) {
+    if (error instanceof Suspended) throw error;
     unlinkat(target.orphanDir, temporary, 0);
     u.plinks.remove(node.ino, target);
     throw error;
@@ -89,12 +93,14 @@ const copied = new Stat();
 
 /** Makes `temporary` in the branch's orphan directory a copy of the inode. Returns the bytes copied. */
 function copyInode(
-  u: UnionState, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number,
+  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number, ahead: CopyAhead | null,
 ): number {
   const orphans = target.orphanDir;
   switch (st.mode & S.IFMT) {
     case S.IFREG:
-      return copyFile(u, source, st, target, temporary, size);
+      return ahead === null
+        ? copyFile(u, node, source, st, target, temporary, size)
+        : finishFile(u, ahead, st, target, size);
     case S.IFLNK: {
       const to = readlinkat(source.fd, source.name);
       if (typeof to === 'number') throw new Errno(-to);
@@ -109,16 +115,20 @@ function copyInode(
 }
 
 function copyFile(
-  u: UnionState, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number,
+  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number,
 ): number {
   const from = must(openAt(source, O.RDONLY | O.NONBLOCK));
   try {
     // 0600 until owner and mode are right: nobody but us can open it meanwhile.
     const to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600));
     try {
-      const bytes = copyData(from, to, Math.min(size, st.size), size >= st.size);
-      copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
-      if (size > 0 && size < st.size) must(futimens(to, 0, UTIME.OMIT, 0, UTIME.NOW));
+      const wanted = Math.min(size, st.size);
+      let bytes = 0;
+      if (wanted > 0 && (wanted < st.size || !shareData(from, to))) {
+        copyAhead(u, node, target, temporary, from, to, st, size);
+        bytes = copyContent(from, to, wanted);
+      }
+      attributesOfFile(u, st, from, to, target, size);
       return bytes;
     } finally {
       close(to);
@@ -126,6 +136,25 @@ function copyFile(
   } finally {
     close(from);
   }
+}
+
+/** The temporary has its data already. */
+function finishFile(u: UnionState, ahead: CopyAhead, st: Stat, target: Branch, size: number): number {
+  const bytes = ahead.take();
+  const { from, to } = ahead;
+  try {
+    if (size < st.size) must(ftruncate(to, size));
+    attributesOfFile(u, st, from, to, target, size);
+    return bytes;
+  } finally {
+    close(from);
+    close(to);
+  }
+}
+
+function attributesOfFile(u: UnionState, st: Stat, from: number, to: number, target: Branch, size: number): void {
+  copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
+  if (size > 0 && size < st.size) must(futimens(to, 0, UTIME.OMIT, 0, UTIME.NOW));
 }
 
 /** Renames into place, never over something that somebody has put there directly. */
@@ -138,16 +167,21 @@ export function moveIn(fromDir: number, from: string, toDir: number, to: string)
 /** A file without a name, still open: its copy has none either. */
 function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number): void {
   const source = { fd: anchorOf(node), name: '' };
-  const temporary = temporaryName();
   const st = new Stat();
   must(fstat(source.fd, st));
+  const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, size);
+  const temporary = ahead?.temporary ?? temporaryName();
+  let suspended = false;
   try {
-    copyInode(u, source, st, target, temporary, size);
+    copyInode(u, node, source, st, target, temporary, size, ahead);
     const anchor = must(openForGood(target.orphanDir, temporary, st));
     node.closeAnchor();
     node.anchor = anchor;
+  } catch (error) {
+    suspended = error instanceof Suspended;
+    throw error;
   } finally {
-    unlinkat(target.orphanDir, temporary, 0);
+    if (!suspended) unlinkat(target.orphanDir, temporary, 0);
   }
   node.layers = target.alone;
 }

@@ -2,17 +2,10 @@
 
 import { E, Errno, errnoName } from '../posix/errno.js';
 import { inotifyAddWatchFd, inotifyRmWatch } from '../posix/inotify.js';
-import { StatFs, fstatfs } from '../posix/statfs.js';
 import type { Branch } from './branch.js';
 import type { Node } from './node.js';
+import { PACE } from './pace.js';
 import type { UnionState } from './state.js';
-
-/** Where others may change a file without our kernel noticing: network and FUSE file systems; statfs(2). */
-const UNNOTICED = new Set([
-  0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x65735546 /* FUSE */,
-  0x01021997 /* 9P */, 0x00c36400 /* Ceph */, 0x5346414f /* AFS */, 0x6b414653 /* kAFS */, 0x0bd00bd0 /* Lustre */,
-  0x01161970 /* GFS2 */, 0x7461636f /* OCFS2 */, 0x47504653 /* GPFS */, 0x786f4256 /* vboxsf */,
-]);
 
 /** How a directory is watched. Right only as long as `layers` is what the node has. */
 export interface Cover {
@@ -35,7 +28,6 @@ export class Coverage {
   private readonly covers = new Map<Node, Cover>();
   /** Directories by watch. */
   private readonly owners = new Map<number, Node>();
-  private readonly unnoticed = new Map<Branch, boolean>();
   private released = 0;
   private complained = false;
 
@@ -100,7 +92,7 @@ export class Coverage {
       const branch = layers[i];
       // aufs(5): natively read-only, nothing changes there.
       if (branch.spec.perm === 'rr') continue;
-      const watch = this.changesUnnoticed(branch) ? -E.EOPNOTSUPP : inotifyAddWatchFd(this.fd, u.directory(node, i), this.mask);
+      const watch = branch.pace === PACE.REMOTE ? -E.EOPNOTSUPP : inotifyAddWatchFd(this.fd, u.directory(node, i), this.mask);
       if (watch < 0) {
         cover.complete = false;
         this.complain(-watch);
@@ -142,17 +134,6 @@ export class Coverage {
 
   uncoverAll(): void {
     for (const node of [...this.covers.keys()]) this.uncover(node);
-    this.unnoticed.clear();
-  }
-
-  private changesUnnoticed(branch: Branch): boolean {
-    let answer = this.unnoticed.get(branch);
-    if (answer === undefined) {
-      const st = new StatFs();
-      answer = fstatfs(branch.root, st) >= 0 && UNNOTICED.has(st.type);
-      this.unnoticed.set(branch, answer);
-    }
-    return answer;
   }
 
   private complain(errno: number): void {

@@ -3,17 +3,20 @@
 
 import { E, Errno, must } from '../posix/errno.js';
 import {
-  O, close, copyFileRange, fallocate, fdatasync, fsync, lseek, pread, pwrite,
+  O, close, copyFileRange, dup, fallocate, fdatasync, fsync, lseek, pread, pwrite,
 } from '../posix/file.js';
 import { Stat, fstat } from '../posix/stat.js';
+import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
 import { copyUp } from './copyup.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
 import { killSuidgid } from './mode.js';
+import { PACE } from './pace.js';
 import { isAnotherThanOpen, openNode } from './place.js';
 import type { Node } from './node.js';
 import { copyUpBranch } from './policy.js';
 import { materializeNames } from './pseudo-link.js';
+import { readSlowly, syncAside, synced } from './slow-call.js';
 import type { UnionState } from './state.js';
 
 export class FileHandle {
@@ -21,6 +24,8 @@ export class FileHandle {
   keepCache = false;
   /** The kernel must not cache at all (FOPEN_DIRECT_IO). */
   direct = false;
+  /** -errno of an fsync whose caller was interrupted, to be told to the next. */
+  lostError = 0;
 
   constructor(
     readonly id: number,
@@ -165,7 +170,10 @@ function mustWrite(u: UnionState, handle: FileHandle): number {
 
 /** READ into memory at `address`. Returns the bytes read, fewer at the end of the file. */
 export function read(u: UnionState, handle: FileHandle, offset: number, size: number, address: number): number {
-  return must(pread(follow(u, handle), address, size, offset));
+  const fd = follow(u, handle);
+  const { branch } = handle;
+  if (branch.pace !== PACE.MEMORY) return readSlowly(u, branch, fd, address, size, offset);
+  return must(pread(fd, address, size, offset));
 }
 
 /** WRITE from memory at `address`. Returns the bytes written. */
@@ -190,9 +198,25 @@ export function release(u: UnionState, handle: FileHandle): void {
 
 /** FSYNC. As AUFS: success for a descriptor that was not opened for writing. */
 export function fsyncFile(u: UnionState, handle: FileHandle, datasync: boolean): void {
+  const result = synced(u);
+  if (result !== null) return void must(result);
+  tellLostError(handle);
   const fd = follow(u, handle);
-  if (!handle.branch.writable) return;
-  must(datasync ? fdatasync(fd) : fsync(fd));
+  const { branch } = handle;
+  if (!branch.writable) return;
+  if (u.helpers === null || branch.pace === PACE.MEMORY) must(datasync ? fdatasync(fd) : fsync(fd));
+  else {
+    syncAside(u, datasync ? NR.fdatasync : NR.fsync, [must(dup(fd))], (lost) => {
+      handle.lostError ||= lost;
+    });
+  }
+}
+
+/** The error of an fsync that was interrupted: the kernel tells it once, and the file's data may be lost. */
+function tellLostError(handle: FileHandle): void {
+  const { lostError } = handle;
+  handle.lostError = 0;
+  must(lostError);
 }
 
 export function allocateSpace(u: UnionState, handle: FileHandle, mode: number, offset: number, length: number): void {
@@ -206,6 +230,9 @@ export function seek(u: UnionState, handle: FileHandle, offset: number, whence: 
   return must(lseek(follow(u, handle), offset, whence));
 }
 
+/** A request copies no more at a time: others would wait. Who wants more asks again, as copy_file_range(2) says. */
+const COPY_RANGE_MOST = 4 * 1024 * 1024;
+
 /** COPY_FILE_RANGE between two files of the union; the target is copied up if need be. */
 export function copyRange(
   u: UnionState, input: FileHandle, offIn: number, output: FileHandle, offOut: number, length: number,
@@ -213,5 +240,5 @@ export function copyRange(
   const to = mustWrite(u, output);
   u.watch?.ownContent(output.node);
   output.node.writtenHere = true;
-  return must(copyFileRange(follow(u, input), offIn, to, offOut, length, 0));
+  return must(copyFileRange(follow(u, input), offIn, to, offOut, Math.min(length, COPY_RANGE_MOST), 0));
 }

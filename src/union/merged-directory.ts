@@ -6,12 +6,15 @@ import { E, Errno, must } from '../posix/errno.js';
 import { O, close, fsync, openat } from '../posix/file.js';
 import { DT, readDirectory } from '../posix/directory.js';
 import { S, type Stat, statat } from '../posix/stat.js';
+import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
 import { Probe, lookup, nodeOf } from './lookup.js';
 import { WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
+import { PACE } from './pace.js';
 import { MAY_READ, mayEnter } from './permission.js';
+import { syncAside, synced } from './slow-call.js';
 import type { UnionState } from './state.js';
 import { OPAQUE_MARK } from './whiteout.js';
 import { listedInode } from './xino.js';
@@ -214,12 +217,21 @@ export function isEmpty(u: UnionState, node: Node, from = 0): boolean {
 /** FSYNCDIR: the layers that take writes. */
 export function fsyncdir(u: UnionState, handle: DirHandle): void {
   const { node } = handle;
-  if (node.removed) return;
+  const result = synced(u);
+  if (result !== null && result !== -E.EINVAL) must(result);
+  if (result !== null || node.removed) return;
+  const aside: number[] = [];
   for (let i = 0; i < node.layers.length; i++) {
-    if (!(node.layers[i]).writable) continue;
+    const branch = node.layers[i];
+    if (!branch.writable) continue;
     const fd = must(openat(u.directory(node, i), '.', O.RDONLY | O.DIRECTORY, 0));
-    const result = fsync(fd);
+    if (u.helpers !== null && branch.pace !== PACE.MEMORY) {
+      aside.push(fd);
+      continue;
+    }
+    const done = fsync(fd);
     close(fd);
-    if (result !== -E.EINVAL) must(result);
+    if (done !== -E.EINVAL) must(done);
   }
+  if (aside.length > 0) syncAside(u, NR.fsync, aside);
 }

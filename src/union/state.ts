@@ -6,6 +6,7 @@ import { Stat } from '../posix/stat.js';
 import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
 import { permissionWarning, type Branch } from './branch.js';
 import { refresh } from './branch-changes.js';
+import type { CopyAhead } from './copy-ahead.js';
 import type { UnionEvent } from './events.js';
 import { type FileHandle, HandleTable } from './file-handle.js';
 import type { DirHandle } from './merged-directory.js';
@@ -15,6 +16,7 @@ import type { UnionOptions } from './options.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
 import { openOrigin } from './renamed-directory.js';
+import type { Helpers, Work } from './suspended.js';
 import { ShownTimes } from './times.js';
 import type { Stale, Watch } from './watch.js';
 import { caseWarning } from './whiteout.js';
@@ -56,6 +58,12 @@ export class UnionState {
   readonly plinks = new PseudoLinks();
   readonly policy = new PolicyMemory();
   readonly shownTimes = new ShownTimes();
+  /** Null outside a mount that is being served: then all work is done at once. */
+  helpers: Helpers | null = null;
+  /** What the request of the moment was suspended for; null for one that begins. */
+  resumed: Work | null = null;
+  /** Copy-ups whose data a helper copies or has copied. */
+  readonly copies = new Map<Node, CopyAhead>();
   /** Null with udba=none, and where nobody could be told. */
   watch: Watch | null = null;
   readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0o022 };

@@ -2,7 +2,7 @@
 // line, runs on one thread, and throws Errno where the system call would fail.
 
 import { Errno, must } from '../posix/errno.js';
-import { O, close, openat, syncfs } from '../posix/file.js';
+import { close } from '../posix/file.js';
 import { S, Stat, fstat } from '../posix/stat.js';
 import { readlinkat } from '../posix/directory.js';
 import type { StatFs } from '../posix/statfs.js';
@@ -10,6 +10,7 @@ import { getattr, setattr, type SetAttr } from './attributes.js';
 import { beginWriting } from './begin-writing.js';
 import { BranchOpener, UnionError, overlapError } from './branch.js';
 import { type BranchChange, changeBranches, settle } from './branch-changes.js';
+import { giveUpCopies, sweepCopies } from './copy-ahead.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
   type FileHandle, allocateSpace, copyRange, fsyncFile, open, read, release, seek, write,
@@ -31,6 +32,8 @@ import { openRenamed } from './renamed-directory.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
 import { statfs } from './statfs.js';
+import { syncAll } from './slow-call.js';
+import type { Helpers, Work } from './suspended.js';
 import { Watch } from './watch.js';
 import { releaseBranch } from './whiteout.js';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
@@ -115,6 +118,23 @@ export class Union {
 
   set wantEvents(on: boolean) {
     this.u.wantEvents = on;
+  }
+
+  // --- work that takes long (suspended.ts) ------------------------------------------------------
+
+  /** From now on large copies and the like are done by helpers, and operations throw Suspended. */
+  set helpers(helpers: Helpers | null) {
+    this.u.helpers = helpers;
+  }
+
+  /** What the request that comes next was suspended for; null again after it. */
+  set resumed(work: Work | null) {
+    this.u.resumed = work;
+  }
+
+  /** After those that waited have begun anew, all that could. */
+  allResumed(): void {
+    sweepCopies(this.u);
   }
 
   // --- direct changes of branches (watch.ts) ---------------------------------------------------
@@ -311,16 +331,8 @@ export class Union {
     removexattr(this.u, node, name);
   }
 
-  /** Writes all branches' data out (syncfs(2)). */
   syncfs(): void {
-    for (const branch of this.u.branches) {
-      if (!branch.writable) continue;
-      const fd = openat(branch.root, '.', O.RDONLY | O.DIRECTORY, 0);
-      if (fd < 0) continue;
-      const result = syncfs(fd);
-      close(fd);
-      must(result);
-    }
+    syncAll(this.u);
   }
 
   /** What the daemon asks beside file operations; the argument is plain data (see RemountStep in options/remount.ts). */
@@ -379,6 +391,8 @@ export class Union {
   /** After the unmount: no descriptor and no temporary of ours stays. */
   close(): void {
     const { u } = this;
+    giveUpCopies(u);
+    u.helpers = null;
     this.flushPlinks();
     u.watch?.close();
     u.watch = null;

@@ -1,4 +1,5 @@
 import { E, Errno, errnoName } from '../../posix/errno.js';
+import { Suspended } from '../../union/suspended.js';
 import * as attributes from './operations-attributes.js';
 import * as directories from './operations-directories.js';
 import * as files from './operations-files.js';
@@ -7,7 +8,6 @@ import * as session from './operations-session.js';
 import * as xattrs from './operations-xattrs.js';
 import { Malformed } from './request.js';
 import { NO_REPLY, type Operation, type Serving } from './serving.js';
-import { Suspended } from './suspended.js';
 import * as wire from './wire.js';
 
 const { Opcode } = wire;
@@ -66,7 +66,7 @@ serve(Opcode.REMOVEXATTR, xattrs.removexattr, 1);
 
 serve(Opcode.INIT, session.init, wire.InitIn.SIZE);
 serve(Opcode.DESTROY, session.destroy);
-serve(Opcode.INTERRUPT, session.interrupt);
+serve(Opcode.INTERRUPT, session.interrupt, wire.InterruptIn.SIZE);
 serve(Opcode.NOTIFY_REPLY, session.notifyReply);
 serve(Opcode.STATFS, session.statfs);
 serve(Opcode.SYNCFS, session.syncfs);
@@ -121,7 +121,10 @@ export class Dispatcher {
       caller.pid = request.pid;
       return operations[opcode](serving);
     } catch (error) {
-      if (error instanceof Suspended) throw error;
+      if (error instanceof Suspended) {
+        this.counts[opcode] -= 1;
+        throw error;
+      }
       serving.takeBack();
       if (error instanceof Errno) return -error.errno;
       if (error instanceof Malformed) this.malformed(wire.opcodeName(opcode), error.message);

@@ -1,7 +1,9 @@
+import { E } from '../../posix/errno.js';
 import { ENDED, TICKED, type Channel } from './channel.js';
 import { Dispatcher } from './dispatch.js';
 import type { Serving } from './serving.js';
-import { Suspended } from './suspended.js';
+import { Suspended, type Work } from '../../union/suspended.js';
+import { Suspensions } from './suspension.js';
 
 /** The device, as the loop uses it. */
 export type Device = Pick<Channel, 'requestBlock' | 'receive' | 'send' | 'sleeps' | 'catches'>;
@@ -15,10 +17,7 @@ const REQUESTS_BETWEEN_TICKS = 64;
  */
 export class Loop {
   readonly dispatcher: Dispatcher;
-  /** Copies of suspended requests whose time has come. */
-  private readonly again: Buffer[] = [];
-  /** Suspended requests not answered yet. */
-  private suspended = 0;
+  private readonly suspensions = new Suspensions();
   private ready: (() => void) | null;
 
   /** `onReady` is called once, when INIT has been answered. */
@@ -27,8 +26,11 @@ export class Loop {
     private readonly serving: Serving,
     private readonly onTick: () => void,
     onReady: () => void,
+    /** Hands out what helpers have done. */
+    private readonly collect: () => void = () => undefined,
   ) {
     this.dispatcher = new Dispatcher(serving);
+    serving.onInterrupt = (low, high) => this.interrupt(low, high);
     this.ready = onReady;
   }
 
@@ -36,10 +38,7 @@ export class Loop {
   run(): void {
     for (let served = 1; ; served += 1) {
       if (served % REQUESTS_BETWEEN_TICKS === 0) this.onTick();
-      if (this.again.length > 0) {
-        this.serve(this.restore());
-        continue;
-      }
+      if (this.suspensions.size > 0) this.resume();
       const length = this.channel.receive();
       if (length > 0) this.serve(length);
       else if (length === TICKED) this.onTick();
@@ -53,7 +52,7 @@ export class Loop {
       requests: this.dispatcher.counts.reduce((sum, count) => sum + count, 0),
       sleeps: this.channel.sleeps,
       catches: this.channel.catches,
-      suspended: this.suspended,
+      suspended: this.suspensions.size,
     };
   }
 
@@ -63,7 +62,7 @@ export class Loop {
       size = this.dispatcher.dispatch(length);
     } catch (error) {
       if (!(error instanceof Suspended)) throw error;
-      this.suspend(error, length);
+      this.suspend(error.work, length);
       return;
     }
     if (size > 0 && !this.channel.send(size)) this.serving.takeBack();
@@ -80,23 +79,38 @@ export class Loop {
     ready();
   }
 
-  private suspend(suspended: Suspended, length: number): void {
-    const copy = Buffer.from(this.channel.requestBlock.bytes.subarray(0, length));
-    this.suspended += 1;
-    let called = false;
-    suspended.resume(() => {
-      if (called) return;
-      called = true;
-      this.suspended -= 1;
-      this.again.push(copy);
-    });
+  private suspend(work: Work, length: number): void {
+    const { serving } = this;
+    const { request } = serving;
+    this.suspensions.add(uniqueOf(request), request.pid, this.channel.requestBlock.bytes.subarray(0, length), work);
+    // What was announced of its changes has not come about.
+    serving.union.settled?.(E.EINTR);
   }
 
-  /** Puts a suspended request back into the request block. */
-  private restore(): number {
-    const copy = this.again.shift();
-    if (copy === undefined) return 0;
-    copy.copy(this.channel.requestBlock.bytes);
-    return copy.length;
+  /** Serves the suspended requests whose time has come. */
+  private resume(): void {
+    const { suspensions } = this;
+    const { union } = this.serving;
+    this.collect();
+    if (!suspensions.anyDue) return;
+    for (let one = suspensions.next(); one !== undefined; one = suspensions.next()) {
+      one.message.copy(this.channel.requestBlock.bytes);
+      union.resumed = one.work;
+      this.serve(one.message.length);
+      union.resumed = null;
+    }
+    union.allResumed?.();
   }
+
+  /** INTERRUPT: the caller has got a signal. Of a request that is answered already there is nothing to be done. */
+  private interrupt(low: number, high: number): void {
+    if (!this.suspensions.interrupt(low + high * TWO_32)) return;
+    this.channel.send(this.serving.reply.header(0, -E.EINTR, low, high));
+  }
+}
+
+const TWO_32 = 4294967296;
+
+function uniqueOf(request: { uniqueLow: number; uniqueHigh: number }): number {
+  return request.uniqueLow + request.uniqueHigh * TWO_32;
 }

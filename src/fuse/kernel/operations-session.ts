@@ -2,7 +2,7 @@
 import { E } from '../../posix/errno.js';
 import { negotiate } from './init.js';
 import { NO_REPLY, type Operation } from './serving.js';
-import { INIT_OUT_SIZE, InitFlag, InitIn, InitOut, PROTOCOL } from './wire.js';
+import { INIT_OUT_SIZE, InitFlag, InitIn, InitOut, InterruptIn, PROTOCOL } from './wire.js';
 
 export const init: Operation = (serving) => {
   const { request, reply } = serving;
@@ -48,8 +48,12 @@ export const init: Operation = (serving) => {
 /** Sent on unmounting by some kernels; the read that fails with ENODEV afterwards ends the loop. */
 export const destroy: Operation = () => 0;
 
-/** Requests are answered one by one as they come: when INTERRUPT is read, its request is done. */
-export const interrupt: Operation = () => NO_REPLY;
+/** Only a suspended request can still be there: others are answered before the next is read. */
+export const interrupt: Operation = (serving) => {
+  const { request } = serving;
+  serving.onInterrupt?.(request.u32At(InterruptIn.unique), request.u32At(InterruptIn.unique + 4));
+  return NO_REPLY;
+};
 
 /** Answers to notifications that asked for one; none of ours does. */
 export const notifyReply: Operation = () => NO_REPLY;

@@ -53,6 +53,9 @@ export class Serving {
   /** Why INIT could not be answered well; the loop ends with it. */
   refusal: string | null = null;
 
+  /** Hears the unique number, in two halves, of a request whose caller got a signal. */
+  onInterrupt: ((low: number, high: number) => void) | null = null;
+
   // What the reply being made hands to the kernel: taken back if it never gets there.
   private readonly told: UnionNode[] = [];
   private toldCount = 0;

@@ -5,6 +5,7 @@
  * A method throws `Errno` to fail. The ones that return a count may return -errno instead.
  */
 import type { Stat } from '../../posix/stat.js';
+import type { Helpers, Work } from '../../union/suspended.js';
 import type { StatFs } from '../../posix/statfs.js';
 
 export interface UnionNode {
@@ -67,6 +68,12 @@ export interface UnionOps {
   notice?(): void;
   /** After the reply to each request, with its error (positive) or 0. */
   settled?(error: number): void;
+  /** Work that takes long goes there; operations then throw Suspended. */
+  helpers?: Helpers | null;
+  /** What the request that comes next was suspended for, while it is served anew. */
+  resumed?: Work | null;
+  /** After all suspended requests whose time had come have been served anew. */
+  allResumed?(): void;
   fileHandle(id: number): UnionFileHandle | undefined;
   dirHandle(id: number): UnionDirHandle | undefined;
   branches(): { id: number; path: string; text: string }[];

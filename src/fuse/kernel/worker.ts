@@ -5,6 +5,7 @@ import { eventfdTake, poll, POLL } from '../../posix/event.js';
 import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
 import type { LogLevel } from '../adapter.js';
+import { HelperThreads } from './helpers.js';
 import { Channel } from './channel.js';
 import { Loop } from './loop.js';
 import { memoryUse } from './memory-use.js';
@@ -63,11 +64,14 @@ class Worker {
   /** What to do about the mount, once the main thread has said so. */
   private verdict: { fd: number } | 'abandon' | null = null;
   private notices: NotifierEnd | null = null;
+  private readonly helpers: HelperThreads;
 
   constructor(
     private readonly port: MessagePort,
     private readonly start: WorkerStart,
-  ) {}
+  ) {
+    this.helpers = new HelperThreads(start.control, (level, message) => this.log(level, message));
+  }
 
   say(message: FromWorker): void {
     this.port.postMessage(message);
@@ -95,6 +99,7 @@ class Worker {
       if (this.verdict !== 'abandon') this.serve(union, this.verdict.fd);
     } finally {
       union.close();
+      this.helpers.close();
     }
   }
 
@@ -121,13 +126,16 @@ class Worker {
       serving,
       () => this.tick(union, channel),
       () => this.say({ kind: 'ready', minor: serving.negotiated?.minor ?? 0 }),
+      () => this.helpers.collect(),
     );
+    if ('helpers' in union) union.helpers = this.helpers;
     channel.changes = union.changes ?? -1;
     this.loop.run();
   }
 
   private tick(union: UnionOps, channel: Channel): void {
     this.hear();
+    this.helpers.collect();
     union.notice?.();
     // A remount may begin or end to look for changes.
     channel.changes = union.changes ?? -1;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { E, Errno } from '../../../src/posix/errno.js';
-import { Suspended } from '../../../src/fuse/kernel/suspended.js';
+import { Suspended } from '../../../src/union/suspended.js';
 import type { SetAttrChange, UnionOps } from '../../../src/fuse/kernel/union-ops.js';
 import { Opcode } from '../../../src/fuse/kernel/wire.js';
 import { Loopback } from '../loopback.js';
@@ -232,15 +232,16 @@ describe('the dispatcher', () => {
   });
 
   it('lets Suspended through', () => {
-    const suspended = new Suspended(() => undefined);
+    const suspended = new Suspended({ wait: () => undefined, interrupt: () => true });
     const harness = new Harness(
       unreachable({
         rmdir: () => {
-          throw suspended as unknown as Error;
+          throw suspended;
         },
       }),
     );
-    expect(() => harness.send(request(Opcode.RMDIR, Buffer.from('d\0')))).toThrow();
+    expect(() => harness.send(request(Opcode.RMDIR, Buffer.from('d\0')))).toThrow(suspended);
     expect(harness.logged).toEqual([]);
+    expect(harness.dispatcher.counts[Opcode.RMDIR]).toBe(0);
   });
 });

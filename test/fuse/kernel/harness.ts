@@ -64,6 +64,7 @@ export function unreachable(methods: Partial<UnionOps> = {}): UnionOps {
     cacheSeconds: () => 1,
     attributeSeconds: () => 1,
     settled: () => undefined,
+    allResumed: () => undefined,
     nodes: {
       get: (id: number) => ({ id, generation: 1, lookups: 1 }),
       forget: () => {

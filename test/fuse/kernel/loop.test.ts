@@ -4,7 +4,7 @@ import { allocate } from '../../../src/posix/memory.js';
 import { ENDED, TICKED } from '../../../src/fuse/kernel/channel.js';
 import { type Device, Loop } from '../../../src/fuse/kernel/loop.js';
 import { Serving } from '../../../src/fuse/kernel/serving.js';
-import { Suspended } from '../../../src/fuse/kernel/suspended.js';
+import { Suspended } from '../../../src/union/suspended.js';
 import type { UnionOps } from '../../../src/fuse/kernel/union-ops.js';
 import { Opcode } from '../../../src/fuse/kernel/wire.js';
 import { request, unreachable } from './harness.js';
@@ -81,7 +81,7 @@ describe('Loop', () => {
     const union = unreachable({
       rmdir: (_parent, name) => {
         seen.push(name);
-        if (name === 'slow' && !copied) throw new Suspended((again) => resumed.push(again)) as unknown as Error;
+        if (name === 'slow' && !copied) throw new Suspended({ wait: (again) => void resumed.push(again), interrupt: () => true });
       },
     });
     const device = new Played([init, rmdir('slow', 5), rmdir('quick', 6), 'tick', rmdir('last', 7)]);
