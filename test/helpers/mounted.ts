@@ -33,6 +33,8 @@ export interface Mounted {
   daemon: ListedMount;
   /** Unmounts now, e.g. to look at the branches; checks that the daemon leaves nothing behind. */
   unmount(): Promise<void>;
+  /** The test has ended the mount by other means: waits for the daemon, and checks the same. */
+  ended(): Promise<void>;
 }
 
 /**
@@ -114,8 +116,13 @@ async function useAndUnmount(
     state.unmounted = true;
     nothingLeft(mnt, daemon);
   };
+  const ended = async (): Promise<void> => {
+    await until(() => !isRunning(daemon.pid));
+    state.unmounted = true;
+    nothingLeft(mnt, daemon);
+  };
   try {
-    await use({ root, mnt, daemon, unmount, at: (...names) => path.join(mnt, ...names), on: (...names) => path.join(root, ...names) });
+    await use({ root, mnt, daemon, unmount, ended, at: (...names) => path.join(mnt, ...names), on: (...names) => path.join(root, ...names) });
     await unmount();
   } finally {
     if (!state.unmounted) await force(mnt, daemon);
