@@ -71,7 +71,8 @@ export class Arena {
   }
 
   private async runClient({ directory, mountpoint, user }: Place, args: readonly string[]): Promise<number> {
-    const seconds = Number(await command(`${this.directory}/client`, args, { cwd: `${directory}/${mountpoint}`, user }));
+    const output = await command(`${this.directory}/client`, [`${directory}/${mountpoint}`, ...args], { cwd: directory, user });
+    const seconds = Number(output);
     if (!(seconds > 0)) throw new Error('the client gave no time');
     return seconds;
   }

@@ -41,15 +41,19 @@ function named(peers: readonly string[]): Contender[] {
   return contenders.filter((each) => each !== byDefault && peers.includes(each.id));
 }
 
-/** By the beginnings of their names; `left` has a line for each that needs a program that is missing. */
+/** By name, or the beginnings of names; `left` has a line for each that needs a program that is missing. */
 export function chooseWorkloads(only: readonly string[] | undefined): { workloads: Workload[]; left: string[] } {
-  const wanted = workloads.filter(({ id }) => only === undefined || only.some((name) => id.startsWith(name)));
+  const wanted = workloads.filter(({ id }) => only === undefined || only.some((name) => isMeant(id, name)));
   if (wanted.length === 0) throw new Error(`there is no such workload; there are ${workloads.map(({ id }) => id).join(', ')}`);
   const missing = wanted.filter(({ needs }) => needs !== undefined && !isProgram(needs.program));
   return {
     workloads: wanted.filter((each) => !missing.includes(each)),
     left: missing.map(({ id, needs }) => `${id} is left out: there is no ${needs!.program}; --install gets the package ${needs!.debian}`),
   };
+}
+
+function isMeant(id: string, name: string): boolean {
+  return workloads.some((each) => each.id === name) ? id === name : id.startsWith(name);
 }
 
 export function isProgram(name: string): boolean {

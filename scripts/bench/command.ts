@@ -30,8 +30,12 @@ export async function command(program: string, args: readonly string[], { cwd, u
     ...(cwd === undefined ? {} : { cwd }),
     ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
   });
-  if (failed) throw new Error(stderr.trim().split('\n')[0] || shortMessage);
+  if (failed) throw new Error(firstLine(stderr) || firstLine(shortMessage ?? 'failed'));
   return stdout;
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0];
 }
 
 /** What `program --version` says that matches, undefined where there is no such program. */
