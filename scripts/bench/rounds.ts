@@ -1,5 +1,6 @@
 import type { Arena } from './arena.js';
 import type { Contender } from './contenders/contender.js';
+import { plain } from './contenders/plain.js';
 import type { Results } from './results.js';
 import type { Workload } from './workload.js';
 
@@ -19,6 +20,7 @@ export async function runRounds(
   for (let round = 0; round < rounds; round++) {
     for (const [index, workload] of workloads.entries()) {
       for (const contender of rotated(contenders, round + index)) {
+        if (contender === plain && workload.onlyUnions) continue;
         if (failures[workload.id]?.[contender.id] !== undefined) continue;
         stop();
         progress(round + 1, workload, contender);

@@ -12,8 +12,10 @@ export interface Workload {
   readonly lower?: readonly Tree[];
   /** The trees that lie on the writable branch before the union is mounted. */
   readonly upper?: readonly Tree[];
-  /** How many lower branches there are, each with one more directory of files; 0: the one with the trees. */
+  /** How many lower branches there are; where this is left out, the one with the trees. */
   readonly depth?: number;
+  /** A plain directory has nothing like it. */
+  readonly onlyUnions?: true;
   /** A program that it takes, and its Debian package. */
   readonly needs?: { readonly program: string; readonly debian: string };
 }

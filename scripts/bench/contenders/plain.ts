@@ -19,8 +19,7 @@ export const plain: Contender = {
 /** Puts the lower trees of a workload where the union would show them. */
 export async function fillPlain({ directory, lowers, mountpoint, user }: Place, workload: Workload): Promise<void> {
   const lowest = `${directory}/${lowers.at(-1)!}`;
-  const trees = workload.depth === undefined ? workload.lower ?? [] : ['deep'];
-  for (const tree of ['warm-up', ...trees]) {
+  for (const tree of ['warm-up', ...workload.lower ?? []]) {
     await command('cp', ['-a', '--reflink=never', `${lowest}/${tree}`, `${directory}/${mountpoint}/`], { user });
   }
   for (const tree of workload.upper ?? []) {

@@ -3,11 +3,11 @@ import type { Workload } from '../workload.js';
 /** The first change of what lies on a lower branch. */
 export const changes: readonly Workload[] = [
   {
-    id: 'copy-up', title: 'copy-up of 500 small files', lower: ['small'],
+    id: 'copy-up', onlyUnions: true, title: 'copy-up of 500 small files', lower: ['small'],
     command: () => ['append-each', 'small', '500'],
   },
   {
-    id: 'chmod', title: 'chmod of 500 lower files', lower: ['small'],
+    id: 'chmod', onlyUnions: true, title: 'chmod of 500 lower files', lower: ['small'],
     command: () => ['chmod-each', 'small', '500'],
   },
   {
@@ -19,7 +19,7 @@ export const changes: readonly Workload[] = [
     command: () => ['run', 'rm', '-rf', 'removed'],
   },
   {
-    id: 'copy-up-large', title: 'copy-up of 256 MB', lower: ['large'],
+    id: 'copy-up-large', onlyUnions: true, title: 'copy-up of 256 MB', lower: ['large'],
     command: () => ['touch-large', 'large'],
   },
 ];

@@ -7,12 +7,12 @@ const files = String(sizes.deep);
 export const depth: readonly Workload[] = sizes.depths.flatMap((branches): Workload[] => [
   {
     id: `depth-${branches}`, title: `${files} names through ${branches} lower ${branches === 1 ? 'branch' : 'branches'}, first`,
-    depth: branches,
+    depth: branches, onlyUnions: true,
     command: () => ['stat-files', 'deep', files, '1'],
   },
   {
     id: `depth-${branches}-again`, title: `the same through ${branches}, again`,
-    depth: branches,
+    depth: branches, onlyUnions: true,
     command: () => ['stat-files', 'deep', files, '2'],
   },
 ]);
