@@ -1,3 +1,4 @@
+import { raiseNofile } from '../posix/limits.js';
 import { loadAdapter } from './adapters.js';
 import type { BackgroundRequest } from './background.js';
 import { stderrLog } from './log.js';
@@ -12,6 +13,8 @@ import { unmountOnSignals } from './signals.js';
 export async function mountInForeground(request: Omit<BackgroundRequest, 'state'>): Promise<string | undefined> {
   const { union, mount } = request.options;
   const { log, setVerbose } = stderrLog(union.verbose);
+  // Every open file of the union takes a descriptor.
+  raiseNofile();
   const running = await runMount({
     mountpoint: request.mountpoint,
     source: request.source,

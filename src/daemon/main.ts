@@ -7,6 +7,7 @@ import { openSync } from 'node:fs';
 import type { Adapter } from '../fuse/adapter.js';
 import { loadAdapter } from './adapters.js';
 import type { BackgroundReply, BackgroundRequest } from './background.js';
+import { raiseNofile } from '../posix/limits.js';
 import { errorLine } from './error.js';
 import { LateLog } from './late-log.js';
 import { runMount, type RunningMount } from './running.js';
@@ -21,6 +22,9 @@ const mounting = mountOrReply(adapter);
 // While the thread that serves the mount starts: loading pino takes a quarter of that time.
 const { fileLog } = await import('./log.js');
 late.open(fileLog(logFile, request.options.union.verbose));
+
+// Every open file of the union takes a descriptor.
+raiseNofile();
 
 process.on('uncaughtException', (error) => {
   log('error', 'internal error', { error: error.stack ?? errorLine(error) });

@@ -78,12 +78,12 @@ function checkNewBranch(mountpoint: string, branch: string): void {
   checkOutside(mountpoint, [{ path: branch }]);
 }
 
-/** The thread that opens a branch is the one that serves the union: it would wait for itself. */
-function checkOutsideUnion(mountpoint: string, branch: string): void {
+/** The thread that opens a branch, or looks for an xino file, is the one that serves the union: it would wait for itself. */
+function checkOutsideUnion(mountpoint: string, branch: string, what = 'branch'): void {
   const device = mountAt(mountpoint)?.device;
   for (let place = branch; ; place = path.dirname(place)) {
     if (place === mountpoint || (device !== undefined && deviceOf(place) === device)) {
-      throw new MountError(`branch ${branch} lies in the union itself; choose one outside ${mountpoint}`);
+      throw new MountError(`${what} ${branch} lies in the union itself; choose one outside ${mountpoint}`);
     }
     if (place === '/') return;
   }
@@ -149,6 +149,7 @@ async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Prom
   if (set.acl !== undefined && set.acl !== inForce.union.acl) {
     throw new MountError(`${set.acl ? 'acl' : 'noacl'} cannot be set while mounted: the kernel is told once; unmount and mount anew`);
   }
+  if (typeof set.xino === 'string') checkOutsideUnion(target.mountpoint, path.dirname(set.xino), 'xino file');
   await session.call({ name: 'set', argument: set });
   await dropUnusedNames(target.mountpoint);
   inForce.union = { ...inForce.union, ...set };

@@ -1,6 +1,7 @@
 /**
  * How many descriptors this process may have open (RLIMIT_NOFILE, getrlimit(2)).
  */
+import { readFileSync } from 'node:fs';
 import { must } from './errno.js';
 import { allocate, readU64, write64 } from './memory.js';
 import { NR, sys4 } from './syscall.js';
@@ -39,4 +40,23 @@ export function setNofile(soft: number, hard: number): number {
   writeLimit(0, soft);
   writeLimit(2, hard);
   return sys4(NR.prlimit64, 0, RLIMIT_NOFILE, limit.address, 0);
+}
+
+/**
+ * Raises this process's limit as far as it may: for root (CAP_SYS_RESOURCE) to fs.nr_open, else to its hard limit.
+ * Returns the limit in force.
+ */
+export function raiseNofile(): number {
+  const { hard } = getNofile();
+  const most = Math.max(hard, mostDescriptors());
+  if (setNofile(most, most) < 0) setNofile(hard, hard);
+  return getNofile().soft;
+}
+
+function mostDescriptors(): number {
+  try {
+    return Number(readFileSync('/proc/sys/fs/nr_open', 'latin1'));
+  } catch {
+    return 0;
+  }
 }

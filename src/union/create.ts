@@ -111,6 +111,7 @@ export function create(
     }
   }
   refuseDirect(u, flags);
+  u.room.checkForFile(parent.top.root);
   const at = prepareAbsent(u, parent, name, false);
   const open0 = (flags & (O.ACCMODE | O.DSYNC | O.SYNC)) | O.CREAT | O.EXCL | O.NOFOLLOW;
   u.asCaller();
@@ -194,6 +195,7 @@ export function mkdir(u: UnionState, parent: Node, name: string, mode: number, o
 /** TMPFILE: a file without a name, on the branch where a new name in `parent` would go. */
 export function tmpfile(u: UnionState, parent: Node, flags: number, mode: number, out: Stat): FileHandle {
   u.refresh(parent);
+  u.room.checkForFile(parent.top.root);
   const branch = createBranch(u, parent, null, false);
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);

@@ -74,6 +74,7 @@ const PASSED = O.ACCMODE | O.NONBLOCK | O.DSYNC | O.SYNC | O.NOATIME;
 export function open(u: UnionState, node: Node, flags: number, kill = false): FileHandle {
   u.refresh(node);
   refuseDirect(u, flags);
+  u.room.checkForFile(node.top.root);
   const writes = (flags & O.ACCMODE) !== O.RDONLY;
   if (writes || flags & O.TRUNC) {
     if (!node.top.writable) {
@@ -121,6 +122,7 @@ const opened = new Stat();
 export function makeHandle(u: UnionState, node: Node, flags: number, fd: number): FileHandle {
   node.handles++;
   node.top.opens++;
+  u.room.opened(fd);
   const handle = u.files.add((id) => new FileHandle(id, node, fd, node.top, flags));
   handle.keepCache = pagesStillRight(node, fd);
   return handle;

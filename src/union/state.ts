@@ -7,6 +7,7 @@ import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
 import { permissionWarning, type Branch } from './branch.js';
 import { refresh } from './branch-changes.js';
 import type { CopyAhead } from './copy-ahead.js';
+import { DescriptorRoom } from './descriptor-room.js';
 import type { UnionEvent } from './events.js';
 import { type FileHandle, HandleTable } from './file-handle.js';
 import type { DirHandle } from './merged-directory.js';
@@ -47,6 +48,8 @@ export interface Hooks {
 
 /** Directories whose descriptors stay open before the least used are closed. */
 const DIRECTORIES_KEPT_OPEN = 1024;
+/** The same when descriptors are scarce. */
+const DIRECTORIES_KEPT_AT_LEAST = 32;
 
 export class UnionState {
   branches: Branch[] = [];
@@ -55,6 +58,7 @@ export class UnionState {
   readonly nodes = new NodeTable();
   readonly files = new HandleTable<FileHandle>();
   readonly directories = new HandleTable<DirHandle>();
+  readonly room = new DescriptorRoom();
   readonly plinks = new PseudoLinks();
   readonly policy = new PolicyMemory();
   readonly shownTimes = new ShownTimes();
@@ -133,6 +137,7 @@ export class UnionState {
       this.openDirectories.add(node);
     }
     fds[layer] = fd;
+    this.room.opened(fd);
     return fd;
   }
 
@@ -186,8 +191,9 @@ export class UnionState {
 
   /** Called between operations, when no descriptor handed out by `directory` is in use. */
   trimDirectories(): void {
-    if (this.openDirectories.size <= DIRECTORIES_KEPT_OPEN) return;
-    let surplus = this.openDirectories.size - DIRECTORIES_KEPT_OPEN / 2;
+    const kept = this.room.scarce ? DIRECTORIES_KEPT_AT_LEAST : DIRECTORIES_KEPT_OPEN;
+    if (this.openDirectories.size <= kept) return;
+    let surplus = this.openDirectories.size - kept / 2;
     for (const node of this.openDirectories) {
       if (surplus-- <= 0) break;
       this.forgetDescriptors(node);

@@ -38,7 +38,7 @@ import { Watch } from './watch.js';
 import { releaseBranch } from './whiteout.js';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
 import { unionInode } from './xino.js';
-import { checkXino, openXino, xinoPath } from './xino-file.js';
+import { type XinoPlace, checkXino, xinoPlace } from './xino-file.js';
 
 export { UnionError } from './branch.js';
 
@@ -49,14 +49,16 @@ const UNWATCHED_SECONDS = 0.05;
 export class Union {
   private readonly u: UnionState;
   private readonly opener: BranchOpener;
+  private readonly xino: XinoPlace | null;
   /** The unmount leaves pseudo-links as they are (umount -i). */
   private keepsPlinks = false;
 
   /** Opens the branches and makes AUFS's entries on the writable ones. Throws UnionError; nothing stays open then. */
   constructor(options: UnionOptions, hooks: Hooks) {
     this.u = new UnionState(options, hooks);
-    const xino = xinoPath(options);
-    this.opener = new BranchOpener(xino === null ? null : () => openXino(xino));
+    const xino = xinoPlace(options, () => this.u.branches);
+    this.xino = xino;
+    this.opener = new BranchOpener(xino === null ? null : () => xino.open());
     try {
       checkXino(options);
       this.openBranches(options);
@@ -408,5 +410,6 @@ export class Union {
     }
     u.branches = [];
     this.opener.close();
+    this.xino?.close();
   }
 }

@@ -2,10 +2,10 @@
 // `.aufs.xino` on the first writable branch.
 
 import { E, Errno } from '../posix/errno.js';
-import { O, openat } from '../posix/file.js';
+import { O, close, openat } from '../posix/file.js';
 import { AT, unlinkat } from '../posix/directory.js';
 import { Stat, statat } from '../posix/stat.js';
-import { UnionError } from './branch.js';
+import { type Branch, UnionError } from './branch.js';
 import { encodePath } from './name.js';
 import type { UnionOptions } from './options.js';
 
@@ -27,23 +27,63 @@ export function checkXino(options: UnionOptions): void {
   if (statat(AT.FDCWD, encodePath(xino), new Stat()) >= 0) {
     throw new UnionError(`xino=${xino}: the file exists already; name one that does not`);
   }
-  const fd = tryOpen(xino);
+  const fd = make(AT.FDCWD, directoryOf(xino), nameOf(xino));
   if (fd < 0) throw new UnionError(`xino=${xino}: ${new Errno(-fd).message}`);
+  close(fd);
 }
 
-/** A new table: its descriptor. Throws Errno. */
-export function openXino(path: string): number {
-  const fd = tryOpen(path);
-  if (fd < 0) throw new Errno(-fd, 'xino');
-  return fd;
+/**
+ * Where tables will be made. The directory is found before the union is mounted: afterwards its path may lead into the
+ * union, and whoever serves that would wait for itself.
+ */
+export class XinoPlace {
+  private directory = -1;
+  private readonly name: string;
+
+  /** `path` as of {@link xinoPath}; on a branch of `branches` the branch is asked for when a table is made. */
+  constructor(path: string, private readonly onBranch: (() => Branch | undefined) | null) {
+    this.name = nameOf(path);
+    if (onBranch === null) this.directory = openat(AT.FDCWD, directoryOf(path), O.PATH | O.DIRECTORY, 0);
+  }
+
+  /** A new table: its descriptor. Throws Errno. */
+  open(): number {
+    const directory = this.onBranch === null ? this.directory : this.onBranch()?.root ?? -E.ENOENT;
+    const fd = directory < 0 ? directory : make(directory, '.', this.name);
+    if (fd < 0) throw new Errno(-fd, 'xino');
+    return fd;
+  }
+
+  close(): void {
+    if (this.directory >= 0) close(this.directory);
+    this.directory = -1;
+  }
 }
 
-function tryOpen(path: string): number {
+/** The place that the options name; null with noxino. */
+export function xinoPlace(options: UnionOptions, branches: () => readonly Branch[]): XinoPlace | null {
+  const path = xinoPath(options);
+  if (path === null) return null;
+  const onBranch = options.xino === undefined && path !== XINO_DEFAULT;
+  return new XinoPlace(path, onBranch ? () => branches().find((branch) => branch.writable) : null);
+}
+
+function directoryOf(path: string): string {
   const bytes = encodePath(path);
-  const fd = openat(AT.FDCWD, bytes.slice(0, bytes.lastIndexOf('/') + 1), O.TMPFILE | O.RDWR | O.EXCL, 0o600);
+  return bytes.slice(0, bytes.lastIndexOf('/') + 1);
+}
+
+function nameOf(path: string): string {
+  const bytes = encodePath(path);
+  return bytes.slice(bytes.lastIndexOf('/') + 1);
+}
+
+function make(at: number, directory: string, name: string): number {
+  const fd = openat(at, directory, O.TMPFILE | O.RDWR | O.EXCL, 0o600);
   if (fd !== -E.EOPNOTSUPP && fd !== -E.EISDIR) return fd;
   // A file system without O_TMPFILE: made under its name, and removed at once.
-  const named = openat(AT.FDCWD, bytes, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600);
-  if (named >= 0) unlinkat(AT.FDCWD, bytes, 0);
+  const path = directory === '.' ? name : directory + name;
+  const named = openat(at, path, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600);
+  if (named >= 0) unlinkat(at, path, 0);
   return named;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { E } from '../../src/posix/errno.js';
-import { getNofile, setNofile } from '../../src/posix/limits.js';
+import { getNofile, raiseNofile, setNofile } from '../../src/posix/limits.js';
 
 const original = getNofile();
 
@@ -24,6 +24,13 @@ test('the soft limit moves up to the hard one', () => {
   expect(shown()).toEqual([500, original.hard]);
   expect(setNofile(original.hard, original.hard)).toBe(0);
   expect(getNofile().soft).toBe(original.hard);
+});
+
+test('raised as far as it may be', () => {
+  expect(setNofile(500, original.hard)).toBe(0);
+  const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+  expect([most, original.hard]).toContain(raiseNofile());
+  expect(getNofile().soft).toBe(getNofile().hard);
 });
 
 test('errors', () => {
