@@ -104,9 +104,10 @@ let listingDepth = 0;
 /**
  * Lists a whole directory from its start, without '.' and '..': each entry's name, DT_ type (DT.UNKNOWN where the file
  * system does not say) and inode number. 0 or -errno. `fd` must be open for reading, and its position is moved.
+ * `visit` may return false to have no more of it.
  */
 export function readDirectory(
-  fd: number, visit: (name: string, type: number, ino: number) => void,
+  fd: number, visit: (name: string, type: number, ino: number) => unknown,
 ): number {
   const rewound = lseek(fd, 0, SEEK.SET);
   if (rewound < 0) return rewound;
@@ -116,7 +117,7 @@ export function readDirectory(
     for (;;) {
       const filled = sys3(NR.getdents64, fd, listing.address, LISTING);
       if (filled <= 0) return filled;
-      visitEntries(listing, filled, visit);
+      if (!visitEntries(listing, filled, visit)) return 0;
     }
   } finally {
     listingDepth--;
@@ -129,8 +130,8 @@ const TYPE = 18;
 const NAME = 19;
 
 function visitEntries(
-  listing: Block, filled: number, visit: (name: string, type: number, ino: number) => void,
-): void {
+  listing: Block, filled: number, visit: (name: string, type: number, ino: number) => unknown,
+): boolean {
   const { bytes, u32 } = listing;
   let at = 0;
   while (at < filled) {
@@ -140,10 +141,11 @@ function visitEntries(
     let end = Math.max(start, next - 8);
     while (bytes[end] !== 0) end++;
     if (!isDots(bytes, start, end)) {
-      visit(bytes.latin1Slice(start, end), bytes[at + TYPE], inodeNumber(u32[at >>> 2], u32[(at >>> 2) + 1]));
+      if (visit(bytes.latin1Slice(start, end), bytes[at + TYPE], inodeNumber(u32[at >>> 2], u32[(at >>> 2) + 1])) === false) return false;
     }
     at = next;
   }
+  return true;
 }
 
 function isDots(bytes: Buffer, start: number, end: number): boolean {

@@ -1,6 +1,7 @@
 /**
  * Watching directories for changes, inotify(7).
  */
+import type { Block } from './memory.js';
 import { slotA } from './name.js';
 import { NR, sys1, sys2, sys3 } from './syscall.js';
 
@@ -54,33 +55,25 @@ export function inotifyRmWatch(fd: number, watch: number): number {
   return sys2(NR.inotify_rm_watch, fd, watch);
 }
 
-/** What happened: to the watched directory itself where `name` is ''. `watch` is -1 for IN.Q_OVERFLOW. */
-export interface InotifyEvent {
-  readonly watch: number;
-  readonly mask: number;
-  /** Ties IN.MOVED_FROM to its IN.MOVED_TO. */
-  readonly cookie: number;
-  readonly name: string;
-}
+/**
+ * What happened: to the watched directory itself where `name` is ''. `watch` is -1 for IN.Q_OVERFLOW; `cookie` ties
+ * IN.MOVED_FROM to its IN.MOVED_TO.
+ */
+export type InotifyVisitor = (watch: number, mask: number, name: string, cookie: number) => void;
 
 const HEADER = 16;
 
-/** The events in what read(2) gave; pass the part of the Buffer that was filled. */
-export function parseInotify(bytes: Buffer): InotifyEvent[] {
-  const events: InotifyEvent[] = [];
+/** Visits the events in what read(2) put into a block: `length` bytes from its start. */
+export function visitInotify({ bytes, u32 }: Block, length: number, visit: InotifyVisitor): void {
   let at = 0;
-  while (at + HEADER <= bytes.length) {
-    // struct inotify_event { int wd; u32 mask; u32 cookie; u32 len; char name[len]; }, the name padded with NULs
-    const length = bytes.readUInt32LE(at + 12);
-    const padded = bytes.latin1Slice(at + HEADER, at + HEADER + length);
-    const nul = padded.indexOf('\0');
-    events.push({
-      watch: bytes.readInt32LE(at),
-      mask: bytes.readUInt32LE(at + 4),
-      cookie: bytes.readUInt32LE(at + 8),
-      name: nul < 0 ? padded : padded.slice(0, nul),
-    });
-    at += HEADER + length;
+  while (at + HEADER <= length) {
+    // struct inotify_event { int wd; u32 mask; u32 cookie; u32 len; char name[len]; }: the name is padded with NULs so
+    // that the next one is aligned.
+    const word = at >>> 2;
+    const start = at + HEADER;
+    at = start + u32[word + 3];
+    let end = start;
+    while (end < at && bytes[end] !== 0) end++;
+    visit(u32[word] | 0, u32[word + 1], end === start ? '' : bytes.latin1Slice(start, end), u32[word + 2]);
   }
-  return events;
 }

@@ -129,7 +129,7 @@ export function settle(u: UnionState): void {
   for (const node of u.nodes.all()) {
     if (!node.isDirectory) continue;
     refresh(u, node);
-    u.hooks.attributesChanged?.(node.id);
+    u.hooks.attributesChanged?.(node.id, true);
   }
   for (const handle of u.files.all()) detachHidden(u, handle);
   u.hooks.branchesChanged?.();

@@ -11,7 +11,7 @@ import { S, Stat, fstat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { type InodeAt, copyAttributes } from './copy-attributes.js';
 import { type CopyAhead, copiedAhead, copyAhead } from './copy-ahead.js';
-import { copyContent, shareData } from './copy-data.js';
+import { copyContent, copySmall, shareData } from './copy-data.js';
 import type { Link, Node } from './node.js';
 import { anchorOf, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
@@ -124,7 +124,8 @@ function copyFile(
     try {
       const wanted = Math.min(size, st.size);
       let bytes = 0;
-      if (wanted > 0 && (wanted < st.size || !shareData(from, to))) {
+      if (copySmall(from, to, wanted, st.blocks)) bytes = wanted;
+      else if (wanted < st.size || !shareData(from, to)) {
         copyAhead(u, node, target, temporary, from, to, st, size);
         bytes = copyContent(from, to, wanted);
       }
@@ -217,7 +218,7 @@ function puttingInto(u: UnionState, parent: Node, place: number, work: () => voi
     return;
   }
   work();
-  u.hooks.attributesChanged?.(parent.id);
+  u.hooks.attributesChanged?.(parent.id, false);
 }
 
 /** The layer a directory is copied from: the next below the target, else the lowest there is. */

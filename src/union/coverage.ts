@@ -3,6 +3,7 @@
 import { E, Errno, errnoName } from '../posix/errno.js';
 import { inotifyAddWatchFd, inotifyRmWatch } from '../posix/inotify.js';
 import type { Branch } from './branch.js';
+import { KnownNames } from './known-names.js';
 import type { Node } from './node.js';
 import { PACE } from './pace.js';
 import type { UnionState } from './state.js';
@@ -14,6 +15,9 @@ export interface Cover {
   watches: number[];
   /** Nothing that happens goes unnoticed. */
   complete: boolean;
+  /** What is known of its names, and how often it was asked; see known-names.ts. */
+  names: Set<string>[] | null;
+  asked: number;
   /** `released` when it was made: with no watch given back since, trying again is vain. */
   released: number;
 }
@@ -28,6 +32,7 @@ export class Coverage {
   private readonly covers = new Map<Node, Cover>();
   /** Directories by watch. */
   private readonly owners = new Map<number, Node>();
+  readonly names: KnownNames;
   private released = 0;
   private complained = false;
 
@@ -38,7 +43,9 @@ export class Coverage {
     private readonly fd: number,
     private readonly mask: number,
     private readonly onChange: (node: Node, former: Cover, cover: Cover) => void,
-  ) {}
+  ) {
+    this.names = new KnownNames(u);
+  }
 
   get watches(): number {
     return this.owners.size;
@@ -60,11 +67,15 @@ export class Coverage {
     if (cover !== undefined) cover.complete = false;
   }
 
+  /** How a directory is watched, if every change of a name in it will be noticed. */
+  inForce(node: Node): Cover | undefined {
+    const cover = this.covers.get(node);
+    return cover !== undefined && cover.complete && cover.layers === node.layers ? cover : undefined;
+  }
+
   /** Whether every change of a name in the directory will be noticed. */
   isCovered(node: Node | null): boolean {
-    if (node === null) return false;
-    const cover = this.covers.get(node);
-    return cover !== undefined && cover.complete && cover.layers === node.layers;
+    return node !== null && this.inForce(node) !== undefined;
   }
 
   /** Watches a directory. Must come before what the kernel is told is read from the branches. */
@@ -87,7 +98,7 @@ export class Coverage {
   private coverAnew(node: Node, former: Cover | undefined, byUs: boolean): void {
     const { u } = this;
     const { layers } = node;
-    const cover: Cover = { layers, watches: new Array<number>(layers.length).fill(-1), complete: true, released: this.released };
+    const cover: Cover = { layers, watches: new Array<number>(layers.length).fill(-1), complete: true, names: null, asked: 0, released: this.released };
     for (let i = 0; i < layers.length; i++) {
       const branch = layers[i];
       // aufs(5): natively read-only, nothing changes there.
@@ -103,6 +114,7 @@ export class Coverage {
     }
     this.covers.set(node, cover);
     if (former === undefined) return;
+    this.names.drop(former);
     for (const watch of former.watches) if (!cover.watches.includes(watch)) this.release(watch, node);
     if (!byUs) this.onChange(node, former, cover);
   }
@@ -129,6 +141,7 @@ export class Coverage {
     const cover = this.covers.get(node);
     if (cover === undefined) return;
     this.covers.delete(node);
+    this.names.drop(cover);
     for (const watch of cover.watches) this.release(watch, node);
   }
 

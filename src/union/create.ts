@@ -80,6 +80,11 @@ export function childPath(parent: Node, name: string): string {
 /** The node of what was just made. */
 function made(u: UnionState, at: Site, parent: Node, name: string, out: Stat): Node {
   must(statat(at.dirfd, name, out));
+  return known(u, at, parent, name, out);
+}
+
+/** The node of what was just made, its attributes on the branch being in `out`. */
+function known(u: UnionState, at: Site, parent: Node, name: string, out: Stat): Node {
   // A new inode: an old entry under its number belongs to a file that is gone.
   forgetInode(at.branch, out);
   const ino = unionInode(at.branch, out);
@@ -120,10 +125,11 @@ export function create(
   must(fd);
   try {
     reveal(u, at, parent, name);
-    const node = made(u, at, parent, name, out);
+    must(fstat(fd, out));
+    const node = known(u, at, parent, name, out);
     node.writtenHere = true;
     u.event('create', at.branch, () => node.path());
-    return makeHandle(u, node, flags, fd);
+    return makeHandle(u, node, flags, fd, out);
   } catch (error) {
     close(fd);
     throw error;

@@ -5,7 +5,7 @@ import { E, Errno, must } from '../posix/errno.js';
 import {
   O, close, copyFileRange, dup, fallocate, fdatasync, fsync, lseek, pread, pwrite,
 } from '../posix/file.js';
-import { Stat, fstat } from '../posix/stat.js';
+import { S, Stat, fstat } from '../posix/stat.js';
 import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
 import { copyUp } from './copyup.js';
@@ -26,6 +26,10 @@ export class FileHandle {
   direct = false;
   /** -errno of an fsync whose caller was interrupted, to be told to the next. */
   lostError = 0;
+  /** The kernel may read and write the file on its branch itself; see `mayPass`. */
+  passable = false;
+  /** It does. */
+  passed = false;
 
   constructor(
     readonly id: number,
@@ -119,26 +123,41 @@ function openOn(u: UnionState, node: Node, flags: number): number {
 
 const opened = new Stat();
 
-export function makeHandle(u: UnionState, node: Node, flags: number, fd: number): FileHandle {
+/** `st`: the file's attributes, if they are known. */
+export function makeHandle(u: UnionState, node: Node, flags: number, fd: number, st: Stat | null = null): FileHandle {
   node.handles++;
   node.top.opens++;
   u.room.opened(fd);
   const handle = u.files.add((id) => new FileHandle(id, node, fd, node.top, flags));
-  handle.keepCache = pagesStillRight(node, fd);
+  const now = st ?? (fstat(fd, opened) < 0 ? null : opened);
+  if (now !== null) {
+    handle.keepCache = pagesStillRight(node, now);
+    handle.passable = mayPass(u, handle, now.mode);
+  }
   return handle;
+}
+
+/**
+ * Whether reads and writes may go to the branch without us. The file must be where it will be when it has been changed:
+ * from another branch a copy-up brings it away, which all who have it open have to see. And a write past us takes no
+ * set-id bits away (Linux 6.18), so it is for root, who may write and keep them, and for files without.
+ */
+function mayPass(u: UnionState, handle: FileHandle, mode: number): boolean {
+  if (!handle.branch.writable) return false;
+  return (handle.flags & O.ACCMODE) === O.RDONLY || (u.caller.uid === 0 && (mode & (S.ISUID | S.ISGID)) === 0);
 }
 
 /**
  * The kernel's pages of a file are dropped at open unless nobody but this mount changed the file since they
  * were read: same modification time and size, or written by ourselves.
  */
-function pagesStillRight(node: Node, fd: number): boolean {
-  if (fstat(fd, opened) < 0) return false;
+function pagesStillRight(node: Node, now: Stat): boolean {
+  if (node.passed) node.writtenHere = node.passed = false;
   const same = node.writtenHere ||
-    (node.cachedMtime === opened.mtime && node.cachedMtimeNsec === opened.mtimeNsec && node.cachedSize === opened.size);
-  node.cachedMtime = opened.mtime;
-  node.cachedMtimeNsec = opened.mtimeNsec;
-  node.cachedSize = opened.size;
+    (node.cachedMtime === now.mtime && node.cachedMtimeNsec === now.mtimeNsec && node.cachedSize === now.size);
+  node.cachedMtime = now.mtime;
+  node.cachedMtimeNsec = now.mtimeNsec;
+  node.cachedSize = now.size;
   node.writtenHere = false;
   return same;
 }
@@ -189,7 +208,16 @@ export function write(
   return must(pwrite(fd, address, size, offset));
 }
 
+/** The handle's reads and writes go past us, and past the pages that the kernel may have of the file. */
+export function passThrough(u: UnionState, handle: FileHandle): void {
+  const { node } = handle;
+  node.passed = true;
+  node.cachedMtime = -1;
+  if ((handle.flags & O.ACCMODE) !== O.RDONLY) u.watch?.writesPast(node);
+}
+
 export function release(u: UnionState, handle: FileHandle): void {
+  if (handle.passed && (handle.flags & O.ACCMODE) !== O.RDONLY) u.watch?.wrotePast(handle.node);
   close(handle.fd);
   handle.branch.opens--;
   u.files.remove(handle.id);

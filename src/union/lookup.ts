@@ -5,7 +5,7 @@
 import { Errno } from '../posix/errno.js';
 import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
-import { checkName } from './name.js';
+import { WHITEOUT_PREFIX, checkName } from './name.js';
 import { Node } from './node.js';
 import { MAY_SEARCH, isStricter, mayEnter } from './permission.js';
 import { redirectPlink } from './pseudo-link.js';
@@ -47,16 +47,19 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
   into.origins = null;
   into.limit = Number.MAX_SAFE_INTEGER;
   let merged: Branch[] | null = null;
+  const known = u.watch === null ? null : u.watch.namesOf(parent);
   for (let i = from; i < layers.length; i++) {
     const branch = layers[i];
-    const fd = u.directory(parent, i);
-    if (branch.whiteouts && hasWhiteout(fd, name)) {
+    const names = known === null ? null : known[i];
+    const hidden = branch.whiteouts && (names === null ? hasWhiteout(u.directory(parent, i), name) : names.has(WHITEOUT_PREFIX + name));
+    if (hidden) {
       into.whiteout = branch;
       if (merged !== null) into.limit = branch.index - 1;
       break;
     }
+    if (names !== null && !names.has(name)) continue;
     const stat = into.type === 0 ? into.stat : below;
-    const result = statat(fd, name, stat);
+    const result = statat(u.directory(parent, i), name, stat);
     if (result < 0) {
       if (isNotThere(result)) continue;
       throw new Errno(-result);

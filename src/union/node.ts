@@ -48,6 +48,8 @@ export class Node {
   cachedSize = 0;
   /** A lower branch may deny somebody a directory that the topmost allows; see permission.ts. */
   restricted = false;
+  /** Read or written past us since (passthrough): the pages may be old. */
+  passed = false;
   /** Written through this mount since then: the pages are ours, the stamp is old. */
   writtenHere = false;
 

@@ -37,7 +37,7 @@ export interface Hooks {
    * A directory's attributes changed in an operation on something else (a copy-up below it): the kernel must
    * ask again. Called within the operation; optional, for adapters that cannot tell the kernel.
    */
-  attributesChanged?(node: number): void;
+  attributesChanged?(node: number, listing: boolean): void;
   /** Branches came or went: the kernel must look every name up again. */
   branchesChanged?(): void;
   /** Events were lost, or permissions of lower branches begin to count: nothing that the kernel knows may stay. */

@@ -13,7 +13,7 @@ import { type BranchChange, changeBranches, settle } from './branch-changes.js';
 import { giveUpCopies, sweepCopies } from './copy-ahead.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
-  type FileHandle, allocateSpace, copyRange, fsyncFile, open, read, release, seek, write,
+  type FileHandle, allocateSpace, copyRange, fsyncFile, open, passThrough, read, release, seek, write,
 } from './file-handle.js';
 import { link } from './link.js';
 import { lookup } from './lookup.js';
@@ -154,9 +154,9 @@ export class Union {
     return this.u.watch?.fd ?? -1;
   }
 
-  /** Tells, by the hook `stale`, what others changed. Between requests. */
-  notice(): void {
-    this.u.watch?.notice();
+  /** Tells, by the hook `stale`, what others changed. Between requests. True: nothing, the events were of our own writes. */
+  notice(): boolean {
+    return this.u.watch?.noticeOthers() ?? false;
   }
 
   /** To be called after the reply to each request, with its error (positive) or 0. */
@@ -199,6 +199,7 @@ export class Union {
   lookup(parent: Node, name: string, out: Stat): Node | null {
     this.u.trimDirectories();
     this.u.watch?.coverage.cover(parent);
+    this.u.watch?.look(parent);
     return lookup(this.u, parent, name, out);
   }
 
@@ -220,30 +221,38 @@ export class Union {
   }
 
   symlink(parent: Node, name: string, target: string, out: Stat): Node {
+    this.u.watch?.look(parent);
     return symlink(this.u, parent, name, target, out);
   }
 
   mknod(parent: Node, name: string, mode: number, rdevMajor: number, rdevMinor: number, out: Stat): Node {
+    this.u.watch?.look(parent);
     return mknod(this.u, parent, name, mode, rdevMajor, rdevMinor, out);
   }
 
   mkdir(parent: Node, name: string, mode: number, out: Stat): Node {
+    this.u.watch?.look(parent);
     return mkdir(this.u, parent, name, mode, out);
   }
 
   unlink(parent: Node, name: string): void {
+    this.u.watch?.look(parent);
     unlink(this.u, parent, name);
   }
 
   rmdir(parent: Node, name: string): void {
+    this.u.watch?.look(parent);
     rmdir(this.u, parent, name);
   }
 
   rename(parent: Node, name: string, newParent: Node, newName: string, flags: number): void {
+    this.u.watch?.look(parent);
+    if (newParent !== parent) this.u.watch?.look(newParent);
     rename(this.u, parent, name, newParent, newName, flags);
   }
 
   link(node: Node, newParent: Node, newName: string, out: Stat): Node {
+    this.u.watch?.look(newParent);
     return link(this.u, node, newParent, newName, out);
   }
 
@@ -252,6 +261,7 @@ export class Union {
   }
 
   create(parent: Node, name: string, flags: number, mode: number, out: Stat, killSuidgid = false): FileHandle {
+    this.u.watch?.look(parent);
     return create(this.u, parent, name, flags, mode, out, killSuidgid);
   }
 
@@ -269,6 +279,10 @@ export class Union {
 
   release(handle: FileHandle): void {
     release(this.u, handle);
+  }
+
+  passedThrough(handle: FileHandle): void {
+    passThrough(this.u, handle);
   }
 
   fsync(handle: FileHandle, datasync: boolean): void {
@@ -290,7 +304,15 @@ export class Union {
   opendir(node: Node): DirHandle {
     this.u.trimDirectories();
     this.u.watch?.coverage.cover(node);
-    return opendir(this.u, node);
+    const handle = opendir(this.u, node);
+    handle.cacheable = this.mayCacheListing(node);
+    return handle;
+  }
+
+  /** The kernel drops a listing itself when names come or go through the mount; of other changes it is told. */
+  private mayCacheListing(node: Node): boolean {
+    const { u } = this;
+    return u.options.udba === 'none' || u.watch?.coverage.isCovered(node) === true;
   }
 
   readdir(handle: DirHandle, cookie: number, sink: (name: string, type: number, ino: number, next: number) => boolean): void {

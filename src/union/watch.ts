@@ -7,12 +7,13 @@
 
 import { E, Errno, errnoName } from '../posix/errno.js';
 import { close, read } from '../posix/file.js';
-import { IN, type InotifyEvent, inotifyInit, parseInotify } from '../posix/inotify.js';
+import { IN, inotifyInit, visitInotify } from '../posix/inotify.js';
 import { allocate } from '../posix/memory.js';
 import { S, Stat, statat } from '../posix/stat.js';
 import { knownDirectories, lookAgain, namesOnLayer } from './changed-directory.js';
 import { type Cover, Coverage, has } from './coverage.js';
 import { WHITEOUT_PREFIX } from './name.js';
+import type { LayerNames } from './known-names.js';
 import type { Node } from './node.js';
 import type { UnionState } from './state.js';
 import { OPAQUE_MARK } from './whiteout.js';
@@ -88,6 +89,40 @@ export class Watch {
     return { watches: this.coverage.watches, events: this.events, own: this.ownEvents, told: this.told };
   }
 
+  /** All events are taken that were there when the operation of the moment began. */
+  private fresh = false;
+
+  /** At the start of an operation on a name in `node`: what is known of its names is brought up to date. */
+  look(node: Node): void {
+    const cover = this.coverage.inForce(node);
+    if (cover === undefined || !this.coverage.names.wanted(node, cover)) return;
+    if (!this.urgent) this.notice();
+    this.fresh = true;
+  }
+
+  /**
+   * The names in a directory, until `settled`; null where they are not known. What the operation itself has changed is
+   * not in it.
+   */
+  namesOf(node: Node): LayerNames | null {
+    return this.fresh ? (this.coverage.inForce(node)?.names ?? null) : null;
+  }
+
+  /** Nodes that handles write to past us, once for each. */
+  private readonly writers: Node[] = [];
+
+  /** A handle that writes to the file without asking us is opened. */
+  writesPast(node: Node): void {
+    this.writers.push(node);
+  }
+
+  /** It is closed: what it wrote has told its events. */
+  wrotePast(node: Node): void {
+    if (!this.urgent) this.notice();
+    const at = this.writers.indexOf(node);
+    if (at >= 0) this.writers.splice(at, 1);
+  }
+
   // --- our own changes ------------------------------------------------------------------------------
 
   /** Before a system call of ours on a branch: a name is about to appear. */
@@ -108,7 +143,7 @@ export class Watch {
 
   private own(node: Node, name: string, mask: number): void {
     if (!this.urgent) {
-      this.notice();
+      if (!this.fresh) this.notice();
       this.urgent = true;
     }
     this.expected.push({ node, name, mask });
@@ -133,6 +168,13 @@ export class Watch {
     for (const link of node.links ?? []) this.expected.push({ node: link.parent, name: link.name, mask: IN.MODIFY });
   }
 
+  /** `notice`; returns whether nothing but our own writes was seen. */
+  noticeOthers(): boolean {
+    const { events, ownEvents } = this;
+    this.notice();
+    return this.events > events && this.events - events === this.ownEvents - ownEvents;
+  }
+
   /** Between requests: tells the kernel what others changed. */
   notice(): void {
     if (this.urgent) return this.settled(0);
@@ -143,6 +185,7 @@ export class Watch {
 
   /** After each reply to the kernel; `error` is the operation's, 0 for success. */
   settled(error: number): void {
+    this.fresh = false;
     if (this.urgent) {
       // What a failed operation has changed all the same, the kernel does not know.
       if (error !== 0) this.expected.length = 0;
@@ -171,6 +214,7 @@ export class Watch {
 
   private isOwn(node: Node, name: string, mask: number): boolean {
     for (const one of this.expected) if (one.node === node && one.name === name && (one.mask & mask) !== 0) return true;
+    if (mask & IN.MODIFY) for (const writer of this.writers) if (writer.hasName(node, name)) return true;
     return false;
   }
 
@@ -181,19 +225,21 @@ export class Watch {
     for (;;) {
       const length = read(this.fd, this.block.address, this.block.length);
       if (length <= 0) return;
-      for (const event of parseInotify(this.block.bytes.subarray(0, length))) this.take(event);
+      visitInotify(this.block, length, this.take);
       this.toldDirectories.clear();
       // An event has at most 16 + 256 bytes: there was room for another.
       if (length < this.block.length - 512) return;
     }
   }
 
-  private take(event: InotifyEvent): void {
+  // A property, made once: it is handed out as a function.
+  private readonly take = (watch: number, mask: number, name: string): void => {
     this.events++;
-    const { watch, mask, name } = event;
     if (mask & IN.Q_OVERFLOW) return this.lostEvents();
     const node = this.coverage.ownerOf(watch);
     if (node === undefined) return;
+    const cover = this.coverage.of(node);
+    if (cover !== undefined) this.coverage.names.happened(cover, cover.watches.indexOf(watch), name, mask);
     try {
       if (name === '') this.itself(node, watch, mask);
       else if (name.startsWith(WHITEOUT_PREFIX)) this.hidden(node, name, mask);
@@ -202,7 +248,7 @@ export class Watch {
       if (!(error instanceof Errno)) throw error;
       // The branch has changed on: more events say how.
     }
-  }
+  };
 
   /** Something happened to a watched directory. */
   private itself(node: Node, watch: number, mask: number): void {
@@ -297,6 +343,8 @@ export class Watch {
       this.coverage.uncover(node);
       u.nodes.disown(node);
     }
+    // The listing of what lies elsewhere now.
+    this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
     // One that was moved stays watched: a lookup will meet it again, with what the kernel knows of its names.
     this.tell({ kind: 'entry', parent: parent.id, name, expire: true });
   }
@@ -327,6 +375,7 @@ export class Watch {
       return;
     }
     this.tell({ kind: 'entry', parent: parent.id, name, expire: false });
+    this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
     // What is in use stays known to the kernel all the same.
     for (const child of this.u.nodes.all()) if (child.parent === node) this.nameChanged(node, child.name);
   }

@@ -30,6 +30,8 @@ export class LoopNode {
 class LoopFile {
   readonly keepCache = false;
   readonly direct = false;
+  readonly passable = false;
+  passed = false;
   constructor(
     readonly id: number,
     readonly node: LoopNode,

@@ -4,7 +4,7 @@ import { disk, memory, type Mounted } from './mounted.js';
 import { nobody, noRootMount, noUserMount, python, type User } from './process.js';
 
 const prelude = `
-import ctypes, errno, fcntl, json, mmap, os, socket, stat, struct, sys
+import ctypes, errno, fcntl, json, mmap, os, socket, stat, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 root, mnt, upper, lower = sys.argv[1], sys.argv[1] + '/mnt', sys.argv[1] + '/upper', sys.argv[1] + '/lower'
 os.umask(0o022)

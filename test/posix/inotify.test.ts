@@ -4,13 +4,25 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { mknodat, renameat2, unlinkat } from '../../src/posix/directory.js';
 import { E } from '../../src/posix/errno.js';
 import { close, O, openat, read } from '../../src/posix/file.js';
-import { IN, inotifyAddWatch, inotifyAddWatchFd, inotifyInit, inotifyRmWatch, parseInotify,
-  type InotifyEvent } from '../../src/posix/inotify.js';
+import { IN, inotifyAddWatch, inotifyAddWatchFd, inotifyInit, inotifyRmWatch, visitInotify } from '../../src/posix/inotify.js';
 import { allocate } from '../../src/posix/memory.js';
 import { S } from '../../src/posix/stat.js';
 import { onEachFileSystem } from './scratch.js';
 
 const memory = allocate(65536);
+
+interface Event {
+  watch: number;
+  mask: number;
+  cookie: number;
+  name: string;
+}
+
+function parsed(length: number): Event[] {
+  const events: Event[] = [];
+  visitInotify(memory, length, (watch, mask, name, cookie) => events.push({ watch, mask, cookie, name }));
+  return events;
+}
 
 onEachFileSystem('inotify', (scratch) => {
   let fd = -1;
@@ -24,9 +36,9 @@ onEachFileSystem('inotify', (scratch) => {
     close(fd);
   });
 
-  function events(): InotifyEvent[] {
+  function events(): Event[] {
     const length = read(fd, memory.address, memory.length);
-    return length === -E.EAGAIN ? [] : parseInotify(memory.bytes.subarray(0, length));
+    return length === -E.EAGAIN ? [] : parsed(length);
   }
 
   test('names, moves with their cookie, and the end of a watch', () => {
@@ -75,8 +87,6 @@ onEachFileSystem('inotify', (scratch) => {
 });
 
 test('an overflow has no watch', () => {
-  const bytes = Buffer.alloc(16);
-  bytes.writeInt32LE(-1, 0);
-  bytes.writeUInt32LE(IN.Q_OVERFLOW, 4);
-  expect(parseInotify(bytes)).toEqual([{ watch: -1, mask: IN.Q_OVERFLOW, cookie: 0, name: '' }]);
+  memory.u32.set([0xffffffff, IN.Q_OVERFLOW, 0, 0]);
+  expect(parsed(16)).toEqual([{ watch: -1, mask: IN.Q_OVERFLOW, cookie: 0, name: '' }]);
 });

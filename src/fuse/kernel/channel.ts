@@ -8,6 +8,9 @@ import { MIN_READ_BUFFER, OUT_HEADER_SIZE } from './wire.js';
 /** Room in the request block beside the data of a WRITE: what the kernel asks for is far less than this. */
 const REQUEST_HEADROOM = 4096;
 
+/** Milliseconds that events of our own writes may wait; those of others among them do, too. */
+const REST = 5;
+
 /** What `receive` returns when there is no request. */
 export const ENDED = 0;
 export const TICKED = -1;
@@ -33,6 +36,9 @@ export class Channel {
 
   /** How many empty reads to make before sleeping; grows when that has paid, shrinks when not. */
   private spins = 0;
+  private changesFd = -1;
+  /** A moment of performance.now(); 0: no rest. */
+  private restUntil = 0;
   /** Watched in its sleep: device, control, changes of branches (-1: none). */
   private readonly awaited: { fd: number; events: number; revents?: number }[];
 
@@ -51,9 +57,14 @@ export class Channel {
     this.replyBlock = allocate(maxWrite + 4096);
   }
 
+  /** The descriptor of changes is left alone for a little while: what it has to say has time. */
+  rest(): void {
+    this.restUntil = performance.now() + REST;
+  }
+
   /** A further descriptor that interrupts the sleep; -1 for none. */
   set changes(fd: number) {
-    this.awaited[2].fd = fd;
+    this.changesFd = fd;
   }
 
   /**
@@ -91,7 +102,10 @@ export class Channel {
   private sleep(): boolean {
     this.sleeps += 1;
     const start = performance.now();
-    const ready = poll(this.awaited, -1);
+    const rest = this.restUntil - start;
+    if (rest <= 0) this.restUntil = 0;
+    this.awaited[2].fd = rest > 0 ? -1 : this.changesFd;
+    const ready = poll(this.awaited, rest > 0 ? Math.ceil(rest) : -1);
     if (ready < 0 && ready !== -E.EINTR) throw new DeviceError('waiting for a request', ready);
     // An idle mount comes here once; a request now and then halves the spins each time, down to none.
     this.spins = performance.now() - start < SOON ? SPINS_MOST : this.spins >> 1;

@@ -77,7 +77,7 @@ export const write: Operation = (serving) => {
 export const flush: Operation = () => -E.ENOSYS;
 
 export const release: Operation = (serving) => {
-  serving.union.release(serving.file(serving.request.u64At(ReleaseIn.fh)));
+  serving.release(serving.file(serving.request.u64At(ReleaseIn.fh)));
   return 0;
 };
 

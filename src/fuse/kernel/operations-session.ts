@@ -41,7 +41,7 @@ export const init: Operation = (serving) => {
   reply.setU16(InitOut.maxPages, agreed.maxPages);
   reply.setU32(InitOut.flags2, agreed.flags2);
   reply.setU32(InitOut.maxStackDepth, agreed.maxStackDepth);
-  serving.negotiated = agreed;
+  serving.agree(agreed);
   return INIT_OUT_SIZE;
 };
 

@@ -2,6 +2,7 @@ import { E, Errno } from '../../posix/errno.js';
 import { Stat } from '../../posix/stat.js';
 import { StatFs } from '../../posix/statfs.js';
 import type { Block } from '../../posix/memory.js';
+import { Backings } from './backing.js';
 import type { InitWishes, Negotiated } from './init.js';
 import { DirectoryWriter } from './directory-writer.js';
 import { Reply } from './reply.js';
@@ -50,6 +51,8 @@ export class Serving {
 
   /** Null until INIT. */
   negotiated: Negotiated | null = null;
+  /** Where files are passed through; null where the kernel cannot. */
+  backings: Backings | null = null;
   /** Why INIT could not be answered well; the loop ends with it. */
   refusal: string | null = null;
 
@@ -68,10 +71,18 @@ export class Serving {
     replyBlock: Block,
     readonly wishes: InitWishes,
     readonly log: Log,
+    /** /dev/fuse. */
+    private readonly device: number,
   ) {
     this.request = new Request(requestBlock);
     this.reply = new Reply(replyBlock);
     this.entries = new DirectoryWriter(this);
+  }
+
+  /** INIT was answered so. */
+  agree(negotiated: Negotiated): void {
+    this.negotiated = negotiated;
+    if (negotiated.passthrough) this.backings = new Backings(this.device);
   }
 
   /** The node a request is about. */
@@ -113,10 +124,22 @@ export class Serving {
   /** Replies with an open file, at the byte `offset` of the body. Returns where the body ends. */
   opened(offset: number, handle: UnionFileHandle): number {
     this.toldFile = handle;
-    const flags = (handle.keepCache ? OpenReply.KEEP_CACHE : 0) | (handle.direct ? OpenReply.DIRECT_IO : 0);
-    // The backing id of a passthrough handle goes here, with OpenReply.PASSTHROUGH, once the union has them.
-    this.reply.open(offset, handle.id, flags);
+    const backing = this.backings === null ? 0 : this.backings.open(handle);
+    if (backing > 0) {
+      this.union.passedThrough?.(handle);
+      // With DIRECT_IO beside it, only its memory mappings are passed through.
+      const flags = OpenReply.PASSTHROUGH | (handle.passable ? 0 : OpenReply.DIRECT_IO);
+      this.reply.open(offset, handle.id, flags, backing);
+    } else {
+      const flags = (handle.keepCache ? OpenReply.KEEP_CACHE : 0) | (handle.direct ? OpenReply.DIRECT_IO : 0);
+      this.reply.open(offset, handle.id, flags);
+    }
     return offset + OPEN_OUT_SIZE;
+  }
+
+  release(handle: UnionFileHandle): void {
+    this.backings?.release(handle);
+    this.union.release(handle);
   }
 
   openedDir(handle: UnionDirHandle): number {
@@ -135,7 +158,7 @@ export class Serving {
   /** The reply did not reach the kernel: takes back what it handed out. */
   takeBack(): void {
     for (let i = 0; i < this.toldCount; i += 1) this.union.nodes.forget(this.told[i], 1);
-    if (this.toldFile !== null) this.union.release(this.toldFile);
+    if (this.toldFile !== null) this.release(this.toldFile);
     if (this.toldDir !== null) this.union.releasedir(this.toldDir);
     this.begin();
   }

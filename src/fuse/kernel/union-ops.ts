@@ -21,6 +21,11 @@ export interface UnionFileHandle {
   /** What the page cache holds of this file is still right. */
   readonly keepCache: boolean;
   readonly direct: boolean;
+  /** A descriptor of the file on its branch, and whether the kernel may be passed through to it. */
+  readonly fd: number;
+  readonly passable: boolean;
+  /** It was passed through. */
+  passed: boolean;
 }
 
 export interface UnionDirHandle {
@@ -64,8 +69,8 @@ export interface UnionOps {
   attributeSeconds(node: UnionNode, attributes: Stat): number;
   /** A descriptor that can be read when there is something to `notice`; -1 or none: there never is. */
   readonly changes?: number;
-  /** Changes that were made past the union are looked at; between requests. */
-  notice?(): void;
+  /** Changes that were made past the union are looked at; between requests. True: there were none but our own. */
+  notice?(): boolean;
   /** After the reply to each request, with its error (positive) or 0. */
   settled?(error: number): void;
   /** Work that takes long goes there; operations then throw Suspended. */
@@ -117,6 +122,8 @@ export interface UnionOps {
     killSuidgid: boolean,
   ): number;
   release(handle: UnionFileHandle): void;
+  /** Reads and writes of a handle go past the union from now on. */
+  passedThrough?(handle: UnionFileHandle): void;
   fsync(handle: UnionFileHandle, datasync: boolean): void;
   fallocate(handle: UnionFileHandle, mode: number, offset: number, length: number): void;
   lseek(handle: UnionFileHandle, offset: number, whence: number): number;

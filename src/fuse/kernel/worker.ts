@@ -22,8 +22,8 @@ export interface UnionHooks {
   invalidate(what: Invalidation): void;
   /** The same, for what was changed on a branch directly. */
   stale(what: Invalidation): void;
-  /** A directory's attributes are old, at once. */
-  attributesChanged(node: number): void;
+  /** A directory's attributes are old, at once; its listing too, if so. */
+  attributesChanged(node: number, listing: boolean): void;
   /** Every name must be looked up again, at once. */
   branchesChanged(): void;
   /** The same, whatever it costs. */
@@ -87,7 +87,8 @@ class Worker {
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
       branchesChanged: () => this.forgetNames(),
       allChanged: () => this.raiseEpoch(),
-      attributesChanged: (node) => void this.notifier?.send({ kind: 'inode', node, offset: -1, length: 0 }),
+      // Nor for the listing of a directory: nobody waits for an answer of ours with one of its pages locked.
+      attributesChanged: (node, listing) => void this.notifier?.send({ kind: 'inode', node, offset: listing ? 0 : -1, length: 0 }),
     });
     this.union = union;
     try {
@@ -120,6 +121,7 @@ class Worker {
       channel.replyBlock,
       wishes,
       (level, message, fields) => this.log(level, message, fields),
+      fd,
     );
     this.loop = new Loop(
       channel,
@@ -136,7 +138,8 @@ class Worker {
   private tick(union: UnionOps, channel: Channel): void {
     this.hear();
     this.helpers.collect();
-    union.notice?.();
+    // Events of our own writes come in streams: they can wait, and become one.
+    if (union.notice?.() === true) channel.rest();
     // A remount may begin or end to look for changes.
     channel.changes = union.changes ?? -1;
   }

@@ -180,7 +180,7 @@ describe('the dispatcher', () => {
 
   it('counts lookups, and takes them back when the reply is lost', () => {
     const node = { id: 9, generation: 1, lookups: 0 };
-    const handle = { id: 3, node, keepCache: true, direct: false };
+    const handle = { id: 3, node, keepCache: true, direct: false, fd: -1, passable: false, passed: false };
     const released: object[] = [];
     const harness = new Harness(
       unreachable({

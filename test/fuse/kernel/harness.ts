@@ -29,6 +29,7 @@ export class Harness {
       this.replyBlock,
       { posixAcl: true, passthrough: true, maxWrite: 1024 * 1024 },
       (_level, message) => void this.logged.push(message),
+      -1,
     );
     this.dispatcher = new Dispatcher(this.serving);
   }

@@ -49,7 +49,7 @@ function play(device: Played, union: UnionOps, onTick: () => void = () => undefi
   let ready = 0;
   const { requestBlock, replyBlock } = device;
   const wishes = { posixAcl: true, passthrough: false, maxWrite: 4096 };
-  const serving = new Serving(union, requestBlock, replyBlock, wishes, () => undefined);
+  const serving = new Serving(union, requestBlock, replyBlock, wishes, () => undefined, -1);
   const loop = new Loop(device, serving, onTick, () => (ready += 1));
   loop.run();
   return { loop, ready };
