@@ -3,7 +3,7 @@
 
 import { E, Errno, must } from '../posix/errno.js';
 import {
-  O, close, copyFileRange, dup, fallocate, fdatasync, fsync, lseek, pread, pwrite,
+  O, close, copyFileRange, dup, fallocate, fdatasync, fsync, lseek, pread, preadNowait, pwrite,
 } from '../posix/file.js';
 import { S, Stat, fstat } from '../posix/stat.js';
 import { NR } from '../posix/syscall.js';
@@ -26,6 +26,8 @@ export class FileHandle {
   direct = false;
   /** -errno of an fsync whose caller was interrupted, to be told to the next. */
   lostError = 0;
+  /** The size of the file when it was opened, in bytes. */
+  size = 0;
   /** The kernel may read and write the file on its branch itself; see `mayPass`. */
   passable = false;
   /** It does. */
@@ -133,6 +135,7 @@ export function makeHandle(u: UnionState, node: Node, flags: number, fd: number,
   if (now !== null) {
     handle.keepCache = pagesStillRight(node, now);
     handle.passable = mayPass(u, handle, now.mode);
+    handle.size = now.size;
   }
   return handle;
 }
@@ -195,6 +198,15 @@ export function read(u: UnionState, handle: FileHandle, offset: number, size: nu
   const { branch } = handle;
   if (branch.pace !== PACE.MEMORY) return readSlowly(u, branch, fd, address, size, offset);
   return must(pread(fd, address, size, offset));
+}
+
+/** The whole of a small file just opened, into memory at `address`: its size; 0 where it is not to be had at once. */
+export function prefill(handle: FileHandle, address: number, most: number): number {
+  const { fd, size, branch, node } = handle;
+  if (size === 0 || size > most || node.handles > 1 || node.type !== S.IFREG) return 0;
+  if ((handle.flags & O.ACCMODE) === O.WRONLY || handle.flags & O.DIRECT) return 0;
+  const got = branch.pace === PACE.MEMORY ? pread(fd, address, size, 0) : preadNowait(fd, address, size, 0);
+  return got === size ? size : 0;
 }
 
 /** WRITE from memory at `address`. Returns the bytes written. */

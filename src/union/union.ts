@@ -13,7 +13,7 @@ import { type BranchChange, changeBranches, settle } from './branch-changes.js';
 import { giveUpCopies, sweepCopies } from './copy-ahead.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
-  type FileHandle, allocateSpace, copyRange, fsyncFile, open, passThrough, read, release, seek, write,
+  type FileHandle, allocateSpace, copyRange, fsyncFile, open, passThrough, prefill, read, release, seek, write,
 } from './file-handle.js';
 import { link } from './link.js';
 import { lookup } from './lookup.js';
@@ -279,6 +279,10 @@ export class Union {
 
   release(handle: FileHandle): void {
     release(this.u, handle);
+  }
+
+  prefill(handle: FileHandle, address: number, most: number): number {
+    return prefill(handle, address, most);
   }
 
   passedThrough(handle: FileHandle): void {

@@ -5,6 +5,7 @@ import type { Block } from '../../posix/memory.js';
 import { Backings } from './backing.js';
 import type { InitWishes, Negotiated } from './init.js';
 import { DirectoryWriter } from './directory-writer.js';
+import { Prefill } from './prefill.js';
 import { Reply } from './reply.js';
 import { Request } from './request.js';
 import type {
@@ -53,6 +54,7 @@ export class Serving {
   negotiated: Negotiated | null = null;
   /** Where files are passed through; null where the kernel cannot. */
   backings: Backings | null = null;
+  private readonly prefill: Prefill;
   /** Why INIT could not be answered well; the loop ends with it. */
   refusal: string | null = null;
 
@@ -77,6 +79,7 @@ export class Serving {
     this.request = new Request(requestBlock);
     this.reply = new Reply(replyBlock);
     this.entries = new DirectoryWriter(this);
+    this.prefill = new Prefill(device);
   }
 
   /** INIT was answered so. */
@@ -131,7 +134,8 @@ export class Serving {
       const flags = OpenReply.PASSTHROUGH | (handle.passable ? 0 : OpenReply.DIRECT_IO);
       this.reply.open(offset, handle.id, flags, backing);
     } else {
-      const flags = (handle.keepCache ? OpenReply.KEEP_CACHE : 0) | (handle.direct ? OpenReply.DIRECT_IO : 0);
+      const cached = handle.keepCache || this.prefill.fill(this.union, handle);
+      const flags = (cached ? OpenReply.KEEP_CACHE : 0) | (handle.direct ? OpenReply.DIRECT_IO : 0);
       this.reply.open(offset, handle.id, flags);
     }
     return offset + OPEN_OUT_SIZE;

@@ -122,6 +122,11 @@ export interface UnionOps {
     killSuidgid: boolean,
   ): number;
   release(handle: UnionFileHandle): void;
+  /**
+   * The whole content of a file just opened to be read, if it has at most `most` bytes, nobody else has it open and it is
+   * had without waiting. Returns its size; 0: it is not there.
+   */
+  prefill?(handle: UnionFileHandle, address: number, most: number): number;
   /** Reads and writes of a handle go past the union from now on. */
   passedThrough?(handle: UnionFileHandle): void;
   fsync(handle: UnionFileHandle, datasync: boolean): void;
