@@ -146,9 +146,6 @@ async function change({ mountpoint, session, inForce }: RemountTarget, wanted: R
 
 async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Promise<void> {
   const { session, inForce } = target;
-  if (set.acl !== undefined && set.acl !== inForce.union.acl) {
-    throw new MountError(`${set.acl ? 'acl' : 'noacl'} cannot be set while mounted: the kernel is told once; unmount and mount anew`);
-  }
   if (typeof set.xino === 'string') checkOutsideUnion(target.mountpoint, path.dirname(set.xino), 'xino file');
   await session.call({ name: 'set', argument: set });
   await dropUnusedNames(target.mountpoint);

@@ -38,13 +38,31 @@ export interface FoundState {
 
 const idPattern = /^si_[0-9a-f]{16}$/;
 
-/** Where this user's state directories are: /run/tsaufs for root. */
+const rootsOwn = '/run/tsaufs';
+
+/**
+ * Where this user's state directories are: /run/tsaufs for root. Who is root in a user namespace only, where /run is
+ * another's, has those of the user outside.
+ */
 export function stateRoots(): string[] {
   const uid = process.geteuid!();
-  if (uid === 0) return ['/run/tsaufs'];
+  if (uid === 0 && ownerOf('/run') === 0) return [rootsOwn];
   const runtime = process.env['XDG_RUNTIME_DIR'];
-  const own = `/tmp/tsaufs-${uid}`;
+  const own = `/tmp/tsaufs-${uidOutside(uid)}`;
   return runtime !== undefined && isOwnDirectory(runtime, uid) ? [path.join(runtime, 'tsaufs'), own] : [own];
+}
+
+function ownerOf(name: string): number | undefined {
+  return lstatSync(name, { throwIfNoEntry: false })?.uid;
+}
+
+/** A uid as the parent of this user namespace has it, user_namespaces(7). */
+function uidOutside(uid: number): number {
+  for (const line of (readLine('/proc/self/uid_map') ?? '').split('\n')) {
+    const [inside, outside, count] = line.trim().split(/\s+/).map(Number);
+    if (uid >= inside && uid < inside + count) return outside + uid - inside;
+  }
+  return uid;
 }
 
 /**
@@ -57,7 +75,9 @@ export function createStateDirectory(): string {
   try {
     mkdirSync(root, { recursive: true, mode: uid === 0 ? 0o755 : 0o700 });
     // Others may not choose our control sockets and logs for us.
-    if (!isOwnDirectory(root, uid)) throw new MountError(`${root} must be a directory of your own that others cannot write to`);
+    if (!isOwnDirectory(root, uid)) {
+      throw new MountError(`${root} must be a directory of your own that others cannot write to; remove it, or set XDG_RUNTIME_DIR to one`);
+    }
     const directory = path.join(root, `si_${randomBytes(8).toString('hex')}`);
     mkdirSync(directory, { mode: 0o700 });
     return directory;
@@ -114,12 +134,19 @@ export function removeState(directory: string): void {
 }
 
 /** Every mount with a state directory that this user may read: the own ones and root's. */
-export function findStates(roots = [...new Set([...stateRoots(), '/run/tsaufs'])]): FoundState[] {
+export function findStates(roots = trustedRoots()): FoundState[] {
   return roots
     .flatMap((root) => list(root).filter((name) => idPattern.test(name)).map((name) => path.join(root, name)))
     .map(findState)
     .filter((found) => found !== undefined)
     .sort((a, b) => a.state.started.localeCompare(b.state.started));
+}
+
+/** In /tmp another user may have made a directory for us, with states, sockets and links of his. */
+function trustedRoots(): string[] {
+  const uid = process.geteuid!();
+  const roots = new Set([...stateRoots().filter((root) => isOwnDirectory(root, uid)), rootsOwn]);
+  return [...roots];
 }
 
 /** The state in one directory; undefined where there is none yet, or none any more. */

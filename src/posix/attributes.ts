@@ -31,8 +31,14 @@ export function fchmodat(dirfd: number, name: string, mode: number): number {
   return result;
 }
 
-/** fchmod(2), which also takes an O_PATH descriptor. */
+/** fchmod(2), which also takes an O_PATH descriptor. EOPNOTSUPP for that of a symbolic link. */
 export function fchmod(fd: number, mode: number): number {
+  if (hasFchmodat2) {
+    slotA.put('');
+    const done = sys4(NR.fchmodat2, fd, slotA.address, mode, AT.EMPTY_PATH);
+    if (done !== -E.ENOSYS) return done;
+    hasFchmodat2 = false;
+  }
   const result = sys2(NR.fchmod, fd, mode);
   return result === -E.EBADF ? chmodThroughProc(fd, mode) : result;
 }

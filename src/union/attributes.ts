@@ -1,15 +1,15 @@
 // getattr and setattr: a change copies up first, then goes to the branch.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { UTIME, fchown, fchownat, futimens, utimensat } from '../posix/attributes.js';
+import { UTIME, fchown, futimens } from '../posix/attributes.js';
 import { O, close, ftruncate } from '../posix/file.js';
-import { Stat, fstat } from '../posix/stat.js';
+import { S, Stat, fstat } from '../posix/stat.js';
 import { copyUp, makeWritable } from './copyup.js';
 import { type FileHandle, writableDescriptor } from './file-handle.js';
 import { killSuidgid, setMode } from './mode.js';
 import type { Node } from './node.js';
 import { reconsider } from './permission.js';
-import { openNode, placeOf, statNode } from './place.js';
+import { hold, letGo, openNode, statNode } from './place.js';
 import { copyUpBranch } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -56,29 +56,25 @@ export function setattr(u: UnionState, node: Node, handle: FileHandle | null, ch
   u.refresh(node);
   const { valid } = change;
   u.watch?.ownAttributes(node);
-  if (valid & SET.SIZE) setSize(u, node, handle, change.size);
+  if (valid & SET.SIZE) setSize(u, node, handle, change);
   else makeWritable(u, node);
-  // chown(2) to nobody else is asked for as no change at all: it still takes set-id bits away, and is a change of the inode.
-  if (valid & (SET.UID | SET.GID) || !(valid & ANYTHING)) setOwner(u, node, change);
-  if (valid & SET.MODE) setMode(u, node, change.mode & 0o7777);
-  else if (valid & SET.KILL_SUIDGID && valid & SET.SIZE) killSuidgid(u, node);
-  if (valid & (SET.ATIME | SET.MTIME)) setTimes(u, node, change);
+  if (valid & ~SET.SIZE || !(valid & ANYTHING)) setOthers(u, node, change);
   node.writtenHere = true;
   if (node.layers.length > 1 && valid & (SET.MODE | SET.UID | SET.GID)) reconsider(u, node);
   getattr(u, node, handle, out);
 }
 
-function setSize(u: UnionState, node: Node, handle: FileHandle | null, size: number): void {
+function setSize(u: UnionState, node: Node, handle: FileHandle | null, { valid, size }: SetAttr): void {
   if (node.isDirectory) throw new Errno(E.EISDIR);
   if (!node.top.writable) {
     const before = node.removed ? -1 : sizeOf(u, node);
-    copyUp(u, node, copyUpBranch(u, node.parent, node.top), { size });
+    copyUp(u, node, copyUpBranch(u, node.parent, node.top), { size, killSuidgid: (valid & SET.KILL_SUIDGID) !== 0 });
     // As AUFS: an empty copy is what was asked for already, and keeps its time. A shorter one has the time of now.
     if (size === 0 || size < before) return;
   }
   const own = handle === null ? -1 : writableDescriptor(u, handle);
   if (own >= 0) return void must(ftruncate(own, size));
-  const fd = must(openNode(u, node, O.WRONLY | O.NONBLOCK));
+  const fd = must(openNode(u, node, O.WRONLY));
   try {
     must(ftruncate(fd, size));
   } finally {
@@ -93,21 +89,41 @@ function sizeOf(u: UnionState, node: Node): number {
   return sized.size;
 }
 
-function setOwner(u: UnionState, node: Node, { valid, uid, gid }: SetAttr): void {
-  const place = placeOf(u, node);
-  const newUid = valid & SET.UID ? uid : -1;
-  const newGid = valid & SET.GID ? gid : -1;
-  must(place.name === '' ? fchown(place.fd, newUid, newGid) : fchownat(place.fd, place.name, newUid, newGid));
+/** What needs no descriptor for writing. */
+function setOthers(u: UnionState, node: Node, change: SetAttr): void {
+  const { valid } = change;
+  const held = hold(u, node);
+  const { fd } = held;
+  try {
+    // chown(2) to nobody else is asked for as no change at all: it still takes set-id bits away, and is a change of the inode.
+    if (valid & (SET.UID | SET.GID) || (!(valid & ANYTHING) && mayTakeSetId(u, fd))) setOwner(fd, change);
+    if (valid & SET.MODE) setMode(u, node, fd, change.mode & 0o7777);
+    else if (valid & SET.KILL_SUIDGID && valid & SET.SIZE) killSuidgid(u, node, fd);
+    if (valid & (SET.ATIME | SET.MTIME)) setTimes(fd, change);
+  } finally {
+    letGo(held);
+  }
 }
 
-function setTimes(u: UnionState, node: Node, change: SetAttr): void {
+/**
+ * The kernel lets everybody ask a FUSE file system for no change; elsewhere only the owner takes set-id bits away so.
+ * No error: it asks the same before a write, which says itself what it takes.
+ */
+function mayTakeSetId(u: UnionState, fd: number): boolean {
+  must(fstat(fd, u.scratch));
+  const { mode, uid } = u.scratch;
+  const hasSetId = (mode & S.ISUID) !== 0 || (mode & (S.ISGID | 0o010)) === (S.ISGID | 0o010);
+  const { caller } = u;
+  return !hasSetId || (mode & S.IFMT) === S.IFDIR || caller.uid === 0 || caller.uid === uid;
+}
+
+function setOwner(fd: number, { valid, uid, gid }: SetAttr): void {
+  must(fchown(fd, valid & SET.UID ? uid : -1, valid & SET.GID ? gid : -1));
+}
+
+function setTimes(fd: number, change: SetAttr): void {
   const { valid } = change;
   const atimeNsec = !(valid & SET.ATIME) ? UTIME.OMIT : valid & SET.ATIME_NOW ? UTIME.NOW : change.atimeNsec;
   const mtimeNsec = !(valid & SET.MTIME) ? UTIME.OMIT : valid & SET.MTIME_NOW ? UTIME.NOW : change.mtimeNsec;
-  const place = placeOf(u, node);
-  must(
-    place.name === ''
-      ? futimens(place.fd, change.atime, atimeNsec, change.mtime, mtimeNsec)
-      : utimensat(place.fd, place.name, change.atime, atimeNsec, change.mtime, mtimeNsec),
-  );
+  must(futimens(fd, change.atime, atimeNsec, change.mtime, mtimeNsec));
 }

@@ -3,7 +3,7 @@
 import { O, close, openat } from '../posix/file.js';
 import { E, errnoName } from '../posix/errno.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
-import { cloneMount } from '../posix/mount.js';
+import { cloneMount, restrictMount } from '../posix/mount.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { WHITEOUT_PREFIX, encodePath } from './name.js';
@@ -129,7 +129,10 @@ export class BranchOpener {
 function openBranch(path: string): number {
   const cloned = cloneMount(path);
   // An ordinary user, or a mount that may not be copied.
-  return cloned >= 0 ? cloned : openat(AT_FDCWD, path, O.PATH | O.DIRECTORY, 0);
+  if (cloned < 0) return openat(AT_FDCWD, path, O.PATH | O.DIRECTORY, 0);
+  // A second guard against links and devices that somebody puts where we expect a file; the first is O_NOFOLLOW.
+  restrictMount(cloned);
+  return cloned;
 }
 
 function whyNotABranch(path: string, errno: number): string {

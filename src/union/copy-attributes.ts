@@ -15,14 +15,19 @@ export interface InodeAt {
   name: string;
 }
 
+/** capabilities(7): what a program may do that is run from the file. */
+const CAPABILITIES = 'security.capability';
+
 const listing = allocate(65536);
 const value = allocate(65536);
 
 /**
- * Gives `to` the attributes `st` and the xattrs of `from`. The order matters: chown clears set-id bits and
- * capabilities, an ACL carries the mode, and every change but the last sets ctime only.
+ * Gives `to` the attributes `st` and the xattrs of `from`, perhaps without the capabilities. The order matters: chown
+ * clears set-id bits and capabilities, an ACL carries the mode, and every change but the last sets ctime only.
  */
-export function copyAttributes(u: UnionState, st: Stat, from: InodeAt, to: InodeAt, target: Branch): void {
+export function copyAttributes(
+  u: UnionState, st: Stat, from: InodeAt, to: InodeAt, target: Branch, withCapabilities = true,
+): void {
   const isLink = (st.mode & S.IFMT) === S.IFLNK;
   let mode = st.mode & 0o7777;
   if (!kept(u, target, chown(to, st.uid, st.gid), 'owners')) {
@@ -30,7 +35,7 @@ export function copyAttributes(u: UnionState, st: Stat, from: InodeAt, to: Inode
     mode &= ~(S.ISUID | S.ISGID);
   }
   if (!isLink) kept(u, target, to.name === '' ? fchmod(to.fd, mode) : fchmodat(to.fd, to.name, mode), 'permissions');
-  copyXattrs(u, from, to, target);
+  copyXattrs(u, from, to, target, withCapabilities);
   kept(u, target, setTimes(st, to), 'times');
 }
 
@@ -66,13 +71,14 @@ function chown(to: InodeAt, uid: number, gid: number): number {
   return to.name === '' ? fchown(to.fd, uid, gid) : fchownat(to.fd, to.name, uid, gid);
 }
 
-function copyXattrs(u: UnionState, from: InodeAt, to: InodeAt, target: Branch): void {
+function copyXattrs(u: UnionState, from: InodeAt, to: InodeAt, target: Branch, withCapabilities: boolean): void {
   const length = from.name === ''
     ? flistxattr(from.fd, listing.address, listing.length)
     : llistxattrat(from.fd, from.name, listing.address, listing.length);
   if (length === 0 || length === -E.EOPNOTSUPP) return;
   must(length);
   for (const attribute of listing.bytes.latin1Slice(0, length - 1).split('\0')) {
+    if (attribute === CAPABILITIES && !withCapabilities) continue;
     const size = from.name === ''
       ? fgetxattr(from.fd, attribute, value.address, value.length)
       : lgetxattrat(from.fd, from.name, attribute, value.address, value.length);

@@ -12,8 +12,9 @@ import type { Branch } from './branch.js';
 import { type InodeAt, copyAttributes } from './copy-attributes.js';
 import { type CopyAhead, copiedAhead, copyAhead } from './copy-ahead.js';
 import { copyContent, copySmall, shareData } from './copy-data.js';
+import { withoutSetId } from './mode.js';
 import type { Link, Node } from './node.js';
-import { anchorOf, openAt } from './place.js';
+import { anchorOf, hold, letGo, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
 import { Suspended } from './suspended.js';
@@ -36,37 +37,43 @@ export function makeWritable(u: UnionState, node: Node): boolean {
 
 /** How a copy-up may differ from the whole file under its own name. */
 export interface CopyUpForm {
-  /** Of a file, the first so many bytes only. */
+  /** Of a file, the first so many bytes only: a truncation, which takes capabilities away. */
   size?: number;
+  /** Its caller may not leave set-id bits on what he changes. */
+  killSuidgid?: boolean;
   /** For link(2): under the new name instead, the former name then being a pseudo-link. */
   as?: Link;
 }
 
 const WHOLE: CopyUpForm = {};
 
+function sizeIn(form: CopyUpForm): number {
+  return form.size ?? Number.MAX_SAFE_INTEGER;
+}
+
 /** Copies the node to `target`, a branch that takes writes. */
 export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE): void {
-  const size = form.size ?? Number.MAX_SAFE_INTEGER;
   if (node.isDirectory) {
     ensureDirectory(u, node, target);
     return;
   }
   if (node.removed) {
-    copyUpRemoved(u, node, target, size);
+    copyUpRemoved(u, node, target, form);
     return;
   }
   const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
   u.watch?.comes(parent, name);
   ensureDirectory(u, parent, target);
-  const source = u.directoryOn(node.parent!, node.top);
   const st = new Stat();
-  must(statat(source, node.name, st));
   const from = node.top;
-  const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, size);
-  const temporary = ahead?.temporary ?? temporaryName();
+  const source = hold(u, node);
+  let temporary = '';
   let bytes = 0;
   try {
-    bytes = copyInode(u, node, { fd: source, name: node.name }, st, target, temporary, size, ahead);
+    must(fstat(source.fd, st));
+    const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
+    temporary = ahead?.temporary ?? temporaryName();
+    bytes = copyInode(u, node, source, st, target, temporary, form, ahead);
     must(statat(target.orphanDir, temporary, copied));
     if (st.nlink > 1 || form.as !== undefined) {
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
@@ -76,10 +83,12 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     const place = u.directoryOn(parent, target);
     puttingInto(u, parent, place, () => must(moveIn(target.orphanDir, temporary, place, name)));
   } catch (error) {
-    if (error instanceof Suspended) throw error;
+    if (error instanceof Suspended || temporary === '') throw error;
     unlinkat(target.orphanDir, temporary, 0);
     u.plinks.remove(node.ino, target);
     throw error;
+  } finally {
+    letGo(source);
   }
   keepInode(target, copied, node.ino);
   if (form.as !== undefined) node.setPlace(parent, name, true);
@@ -93,14 +102,15 @@ const copied = new Stat();
 
 /** Makes `temporary` in the branch's orphan directory a copy of the inode. Returns the bytes copied. */
 function copyInode(
-  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number, ahead: CopyAhead | null,
+  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, form: CopyUpForm, ahead: CopyAhead | null,
 ): number {
   const orphans = target.orphanDir;
   switch (st.mode & S.IFMT) {
     case S.IFREG:
+      if (form.killSuidgid === true) st.mode = withoutSetId(u, st);
       return ahead === null
-        ? copyFile(u, node, source, st, target, temporary, size)
-        : finishFile(u, ahead, st, target, size);
+        ? copyFile(u, node, source, st, target, temporary, form)
+        : finishFile(u, ahead, st, target, form);
     case S.IFLNK: {
       const to = readlinkat(source.fd, source.name);
       if (typeof to === 'number') throw new Errno(-to);
@@ -115,8 +125,9 @@ function copyInode(
 }
 
 function copyFile(
-  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, size: number,
+  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, form: CopyUpForm,
 ): number {
+  const size = sizeIn(form);
   const from = must(openAt(source, O.RDONLY | O.NONBLOCK));
   try {
     // 0600 until owner and mode are right: nobody but us can open it meanwhile.
@@ -129,7 +140,7 @@ function copyFile(
         copyAhead(u, node, target, temporary, from, to, st, size);
         bytes = copyContent(from, to, wanted);
       }
-      attributesOfFile(u, st, from, to, target, size);
+      attributesOfFile(u, st, from, to, target, form);
       return bytes;
     } finally {
       close(to);
@@ -140,12 +151,13 @@ function copyFile(
 }
 
 /** The temporary has its data already. */
-function finishFile(u: UnionState, ahead: CopyAhead, st: Stat, target: Branch, size: number): number {
+function finishFile(u: UnionState, ahead: CopyAhead, st: Stat, target: Branch, form: CopyUpForm): number {
+  const size = sizeIn(form);
   const bytes = ahead.take();
   const { from, to } = ahead;
   try {
     if (size < st.size) must(ftruncate(to, size));
-    attributesOfFile(u, st, from, to, target, size);
+    attributesOfFile(u, st, from, to, target, form);
     return bytes;
   } finally {
     close(from);
@@ -153,8 +165,9 @@ function finishFile(u: UnionState, ahead: CopyAhead, st: Stat, target: Branch, s
   }
 }
 
-function attributesOfFile(u: UnionState, st: Stat, from: number, to: number, target: Branch, size: number): void {
-  copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target);
+function attributesOfFile(u: UnionState, st: Stat, from: number, to: number, target: Branch, form: CopyUpForm): void {
+  const size = sizeIn(form);
+  copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target, form.size === undefined);
   if (size > 0 && size < st.size) must(futimens(to, 0, UTIME.OMIT, 0, UTIME.NOW));
 }
 
@@ -166,15 +179,17 @@ export function moveIn(fromDir: number, from: string, toDir: number, to: string)
 }
 
 /** A file without a name, still open: its copy has none either. */
-function copyUpRemoved(u: UnionState, node: Node, target: Branch, size: number): void {
+function copyUpRemoved(u: UnionState, node: Node, target: Branch, form: CopyUpForm): void {
   const source = { fd: anchorOf(node), name: '' };
   const st = new Stat();
   must(fstat(source.fd, st));
-  const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, size);
+  const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
   const temporary = ahead?.temporary ?? temporaryName();
   let suspended = false;
   try {
-    copyInode(u, node, source, st, target, temporary, size, ahead);
+    copyInode(u, node, source, st, target, temporary, form, ahead);
+    must(statat(target.orphanDir, temporary, copied));
+    keepInode(target, copied, node.ino);
     const anchor = must(openForGood(target.orphanDir, temporary, st));
     node.closeAnchor();
     node.anchor = anchor;
@@ -233,8 +248,9 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
   const source = u.directory(node, layer);
   const st = new Stat();
   must(fstat(source, st));
-  // Among the orphans, which the next mount after a crash removes. But who may not write a directory may not move it
-  // either: such a one is made in its parent, where nobody sees its name.
+  // Among the orphans, which the next mount after a crash removes, and where nobody can put another directory under the
+  // name before it gets its owner. But an ordinary user, who gives nothing away, may not move a directory that he may not
+  // write: such a one is made in its parent, where nobody sees its name.
   const home = u.privileged || st.mode & 0o200 ? target.orphanDir : place;
   const temporary = temporaryName();
   must(mkdirat(home, temporary, 0o700));
@@ -247,8 +263,10 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
       close(fd);
     }
     const moved = moveIn(home, temporary, place, node.name);
-    if (moved === -E.EEXIST) adopt(home, temporary, place, node.name);
-    else must(moved);
+    if (moved === -E.EEXIST) {
+      adopt(home, temporary, place, node.name);
+      st.copy(copied);
+    } else must(moved);
   } catch (error) {
     unlinkat(home, temporary, AT.REMOVEDIR);
     throw error;

@@ -207,6 +207,7 @@ export function tmpfile(u: UnionState, parent: Node, flags: number, mode: number
   const dirfd = u.directoryOn(parent, branch);
   const fd = must(openTemporary(u, dirfd, branch, flags, mode));
   must(fstat(fd, out));
+  forgetInode(branch, out);
   const node = new Node(unionInode(branch, out), S.IFREG, parent, '', branch.alone);
   node.removed = true;
   node.anchor = must(openat(AT.FDCWD, `/proc/self/fd/${String(fd)}`, O.PATH, 0));

@@ -3,7 +3,7 @@
 
 import { E, Errno, must } from '../posix/errno.js';
 import {
-  O, close, copyFileRange, dup, fallocate, fdatasync, fsync, lseek, pread, preadNowait, pwrite,
+  O, close, copyFileRange, dup, fallocate, fdatasync, fsync, ftruncate, lseek, pread, preadNowait, pwrite,
 } from '../posix/file.js';
 import { S, Stat, fstat } from '../posix/stat.js';
 import { NR } from '../posix/syscall.js';
@@ -85,7 +85,7 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
   if (writes || flags & O.TRUNC) {
     if (!node.top.writable) {
       const target = copyUpBranch(u, node.parent, node.top);
-      if (flags & O.TRUNC) copyUp(u, node, target, { size: 0 });
+      if (flags & O.TRUNC) copyUp(u, node, target, { size: 0, killSuidgid: kill });
     } else if (flags & O.TRUNC) {
       truncate(u, node, kill);
     }
@@ -103,8 +103,13 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
 
 function truncate(u: UnionState, node: Node, kill: boolean): void {
   u.watch?.ownAttributes(node);
-  close(must(openNode(u, node, O.WRONLY | O.TRUNC | O.NONBLOCK)));
-  if (kill) killSuidgid(u, node);
+  const fd = must(openNode(u, node, O.WRONLY));
+  try {
+    if (kill) killSuidgid(u, node, fd);
+    must(ftruncate(fd, 0));
+  } finally {
+    close(fd);
+  }
   node.writtenHere = true;
 }
 
@@ -214,7 +219,7 @@ export function write(
   u: UnionState, handle: FileHandle, offset: number, size: number, address: number, kill: boolean,
 ): number {
   const fd = mustWrite(u, handle);
-  if (kill) killSuidgid(u, handle.node);
+  if (kill) killSuidgid(u, handle.node, fd);
   u.watch?.ownContent(handle.node);
   handle.node.writtenHere = true;
   return must(pwrite(fd, address, size, offset));
@@ -263,9 +268,18 @@ function tellLostError(handle: FileHandle): void {
 
 export function allocateSpace(u: UnionState, handle: FileHandle, mode: number, offset: number, length: number): void {
   const fd = mustWrite(u, handle);
+  killFor(u, handle.node, fd);
   u.watch?.ownContent(handle.node);
   handle.node.writtenHere = true;
   must(fallocate(fd, mode, offset, length));
+}
+
+/**
+ * Of requests that do not say whether their caller lacks CAP_FSETID. For a root without it, set-id bits stay, too; the
+ * branch's kernel takes capabilities away from the file in any case.
+ */
+function killFor(u: UnionState, node: Node, fd: number): void {
+  if (u.caller.uid !== 0) killSuidgid(u, node, fd);
 }
 
 export function seek(u: UnionState, handle: FileHandle, offset: number, whence: number): number {
@@ -280,6 +294,7 @@ export function copyRange(
   u: UnionState, input: FileHandle, offIn: number, output: FileHandle, offOut: number, length: number,
 ): number {
   const to = mustWrite(u, output);
+  killFor(u, output.node, to);
   u.watch?.ownContent(output.node);
   output.node.writtenHere = true;
   return must(copyFileRange(follow(u, input), offIn, to, offOut, Math.min(length, COPY_RANGE_MOST), 0));

@@ -28,6 +28,11 @@ export class KnownInodes {
     return this.table >= 0 ? Infinity : this.numbers.size;
   }
 
+  /** Whether a number may be another than the one that was given (noxino). */
+  get forgets(): boolean {
+    return this.openTable === null;
+  }
+
   /** `birth` 0: not known to the caller. A number whose birth differs was given out again: to another file. */
   get(ino: number, birth: number): number | undefined {
     let number = this.numbers.get(ino);

@@ -11,7 +11,7 @@ import { Probe, probe } from './lookup.js';
 import { checkName } from './name.js';
 import type { Branch } from './branch.js';
 import type { Node } from './node.js';
-import { anchorOf } from './place.js';
+import { anchorOf, hold, letGo } from './place.js';
 import { linkBranch, mustTakeEntries } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -41,7 +41,7 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
   const dirfd = u.directoryOn(newParent, branch);
   if (target.whiteout === branch) clearBehindWhiteout(dirfd, newName);
   if (node.removed) must(linkFd(anchorOf(node), dirfd, newName));
-  else must(linkat(u.directoryOn(node.parent as Node, branch), node.name, dirfd, newName, 0));
+  else linkHeld(u, node, dirfd, newName);
   reveal(u, newParent, newName, branch, dirfd);
   u.plinks.count(node.ino, 1);
   if (node.removed) {
@@ -52,6 +52,15 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
     node.addName(newParent, newName);
   }
   return linked(u, node, newParent, newName, branch, dirfd, out);
+}
+
+function linkHeld(u: UnionState, node: Node, dirfd: number, newName: string): void {
+  const held = hold(u, node);
+  try {
+    must(linkFd(held.fd, dirfd, newName));
+  } finally {
+    letGo(held);
+  }
 }
 
 /**

@@ -62,6 +62,7 @@ export interface UnionOptions {
   xino: string | null | undefined;
   truncXib: boolean;
   truncXino: boolean;
+  /** Said for the record: the branches' ACLs count in any case. */
   acl: boolean;
   dio: boolean;
   verbose: boolean;

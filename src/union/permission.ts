@@ -23,13 +23,16 @@ const topStat = new Stat();
 /** Finds out again, after its attributes changed, whether a merged directory is restricted by a lower branch. */
 export function reconsider(u: UnionState, node: Node): void {
   const before = node.restricted;
-  node.restricted = false;
+  // Until we know: nobody is let in unasked, and layers may be opened.
+  node.restricted = true;
   must(fstat(u.directory(node, 0), topStat));
-  for (let i = 1; i < node.layers.length && !node.restricted; i++) {
+  let restricted = false;
+  for (let i = 1; i < node.layers.length && !restricted; i++) {
     must(fstat(u.directory(node, i), st));
-    node.restricted = isStricter(topStat, st);
+    restricted = isStricter(topStat, st);
   }
-  if (node.restricted && !before) u.hooks.allChanged?.();
+  node.restricted = restricted;
+  if (restricted && !before) u.hooks.allChanged?.();
 }
 
 /** Throws EACCES if a lower branch denies the caller `wanted` (MAY_READ, MAY_SEARCH) on the directory. */
@@ -44,8 +47,12 @@ export function mayEnter(u: UnionState, node: Node, wanted: number): void {
 /** The permission bits (rwx) that apply to the caller. */
 function bitsFor(caller: Caller, { mode, uid, gid }: Stat): number {
   if (caller.uid === uid) return (mode >> 6) & 7;
-  if (caller.gid === gid || groupsOf(caller.pid).includes(gid)) return (mode >> 3) & 7;
+  if (isInGroup(caller, gid)) return (mode >> 3) & 7;
   return mode & 7;
+}
+
+export function isInGroup(caller: Caller, gid: number): boolean {
+  return caller.gid === gid || groupsOf(caller.pid).includes(gid);
 }
 
 /** The supplementary groups of a process: FUSE does not tell them. None where it has ended. */

@@ -2,7 +2,7 @@
 // descriptor of its directory and its name.
 
 import { Errno, E } from '../posix/errno.js';
-import { O, openat } from '../posix/file.js';
+import { O, close, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { Stat, fstat, statat } from '../posix/stat.js';
 import type { InodeAt } from './copy-attributes.js';
@@ -30,22 +30,56 @@ export function anchorOf(node: Node): number {
   return node.anchor;
 }
 
-/** The branch's attributes of the node. Throws ESTALE for a file that somebody removed directly. */
+/**
+ * The branch's attributes of the node, never those of another file that was put under its name: the kernel decides by
+ * them who may open it. Throws ESTALE for a file that somebody removed or replaced directly.
+ */
 export function statNode(u: UnionState, node: Node, out: Stat): void {
   const { fd, name } = placeOf(u, node);
   const result = name === '' ? fstat(fd, out) : statat(fd, name, out);
-  if (name !== '' && node.handles > 0 && (result < 0 || !isInode(node, out)) && statOpen(u, node, out)) return;
-  if (result < 0) throw new Errno(result === -E.ENOENT ? E.ESTALE : -result);
+  if (name === '' ? result >= 0 : result >= 0 && isInode(node, out)) return;
+  const open = openDescriptor(u, node);
+  if (open >= 0 && fstat(open, out) >= 0) return;
+  throw new Errno(result >= 0 || result === -E.ENOENT ? E.ESTALE : -result);
 }
 
+/** Whether attributes are the node's own inode's. With noxino nobody knows of a copy. */
 function isInode(node: Node, st: Stat): boolean {
-  return unionInode(node.top, st) === node.ino;
+  return unionInode(node.top, st) === node.ino || node.top.home.inodes.forgets;
 }
 
 /** Somebody removed or replaced the file directly: who has it open goes on with what is open. */
-function statOpen(u: UnionState, node: Node, out: Stat): boolean {
-  for (const handle of u.files.all()) if (handle.node === node) return fstat(handle.fd, out) >= 0;
-  return false;
+function openDescriptor(u: UnionState, node: Node): number {
+  if (node.handles === 0 || node.isDirectory) return -1;
+  for (const handle of u.files.all()) if (handle.node === node && handle.branch === node.top) return handle.fd;
+  return -1;
+}
+
+/** A descriptor of a node's inode, for a change: `own` if it is to be closed. */
+export interface Held extends InodeAt {
+  readonly own: boolean;
+}
+
+/**
+ * The node's inode by descriptor (O_PATH). The kernel has checked permissions for this inode: what is changed, read or
+ * linked must not be another that whoever owns the directory put under the name since. `letGo` afterwards.
+ * Throws ESTALE where another is there; then the kernel looks the name up again.
+ */
+export function hold(u: UnionState, node: Node): Held {
+  const { fd, name } = placeOf(u, node);
+  if (name === '') return { fd, name, own: false };
+  const opened = openat(fd, name, O.PATH | O.NOFOLLOW, 0);
+  if (opened >= 0) {
+    if (fstat(opened, st) >= 0 && isInode(node, st)) return { fd: opened, name: '', own: true };
+    close(opened);
+  }
+  const open = openDescriptor(u, node);
+  if (open >= 0) return { fd: open, name: '', own: false };
+  throw new Errno(opened >= 0 || opened === -E.ENOENT ? E.ESTALE : -opened);
+}
+
+export function letGo(held: Held): void {
+  if (held.own) close(held.fd);
 }
 
 /** Whether a descriptor just opened is of another file than the one that others have open under the same node. */
@@ -73,9 +107,18 @@ function leadsTo(u: UnionState, node: Node, parent: Node, name: string): boolean
   return layer >= 0 && statat(u.directory(parent, layer), name, st) >= 0 && isInode(node, st);
 }
 
-/** Opens the node itself, with a descriptor of the caller's own. Returns it or -errno. */
+/**
+ * Opens a file itself, with a descriptor of the caller's own, and no other that was put under its name. Returns it or
+ * -errno. Not to be truncated by `flags`.
+ */
 export function openNode(u: UnionState, node: Node, flags: number): number {
-  return openAt(placeOf(u, node), flags);
+  const place = placeOf(u, node);
+  // Without waiting: it may be a fifo by now, or under somebody's lease.
+  const fd = openAt(place, flags | O.NONBLOCK | O.NOCTTY);
+  if (fd < 0 || place.name === '') return fd;
+  if (fstat(fd, st) >= 0 && isInode(node, st)) return fd;
+  close(fd);
+  return -E.ESTALE;
 }
 
 export function openAt(place: InodeAt, flags: number): number {

@@ -8,6 +8,7 @@ import { S, type Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory } from './copyup.js';
 import { Node } from './node.js';
+import { removeTree } from './remove-tree.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
 import { keepingTimes } from './times.js';
@@ -63,8 +64,8 @@ export class PseudoLinks {
     const linkName = `${String(ino)}.${String(inoBelow)}`;
     let result = linkat(dirfd, name, branch.plinkDir, linkName, 0);
     if (result === -E.EEXIST) {
-      // Left by an earlier mount that was not flushed.
-      must(unlinkat(branch.plinkDir, linkName, 0));
+      // Left by an earlier mount that was not flushed, or put there by somebody.
+      removeTree(branch.plinkDir, linkName);
       result = linkat(dirfd, name, branch.plinkDir, linkName, 0);
     }
     // A file system without hard links has no pseudo-links either.

@@ -2,7 +2,7 @@
 
 import { openat, O, close } from '../posix/file.js';
 import { Errno, E } from '../posix/errno.js';
-import { Stat } from '../posix/stat.js';
+import { fstat, Stat } from '../posix/stat.js';
 import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
 import { permissionWarning, type Branch } from './branch.js';
 import { refresh } from './branch-changes.js';
@@ -14,6 +14,7 @@ import type { DirHandle } from './merged-directory.js';
 import type { Node} from './node.js';
 import { NodeTable } from './node.js';
 import type { UnionOptions } from './options.js';
+import { isStricter } from './permission.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
 import { openOrigin } from './renamed-directory.js';
@@ -21,6 +22,7 @@ import type { Helpers, Work } from './suspended.js';
 import { ShownTimes } from './times.js';
 import type { Stale, Watch } from './watch.js';
 import { caseWarning } from './whiteout.js';
+import { unionInode } from './xino.js';
 
 /** The process a request comes from; the adapter fills it in before each call. */
 export interface Caller {
@@ -45,6 +47,9 @@ export interface Hooks {
   /** Something was changed directly on a branch; takes effect soon. Without it branches are not watched. */
   stale?(what: Stale): void;
 }
+
+const opened = new Stat();
+const top = new Stat();
 
 /** Directories whose descriptors stay open before the least used are closed. */
 const DIRECTORIES_KEPT_OPEN = 1024;
@@ -149,7 +154,23 @@ export class UnionState {
     const origin = node.origins?.get(branch) ?? node.name;
     const fd = origin.startsWith('/') ? openOrigin(branch, origin) : this.openBeside(parent, branch, origin);
     if (fd < 0) throw new Errno(fd === -E.ENOTDIR || fd === -E.ELOOP || fd === -E.ENOENT ? E.ESTALE : -fd);
-    return fd;
+    if (this.isAsChecked(node, layer, fd)) return fd;
+    close(fd);
+    throw new Errno(E.ESTALE);
+  }
+
+  /**
+   * The kernel lets callers in by what it was told of the node: whoever owns the directory above must not have put
+   * another, which may be closed to them, under its name since.
+   */
+  private isAsChecked(node: Node, layer: number, fd: number): boolean {
+    const branch = node.layers[layer];
+    if (fstat(fd, opened) < 0) return false;
+    if (layer === 0) return unionInode(branch, opened) === node.ino || branch.home.inodes.forgets;
+    if (node.restricted || this.options.dirperm1) return true;
+    if (fstat(this.directory(node, 0), top) < 0) return false;
+    node.restricted = isStricter(top, opened);
+    return !node.restricted;
   }
 
   private openBeside(parent: Node, branch: Branch, name: string): number {

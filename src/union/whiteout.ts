@@ -5,9 +5,11 @@
 import { E, Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
-import { fchmod } from '../posix/attributes.js';
+import { fchmod, fchown } from '../posix/attributes.js';
+import { getegid, geteuid } from '../posix/credentials.js';
 import { linkat, mkdirat, readDirectory, renameat2, unlinkat } from '../posix/directory.js';
-import { S, Stat, statat } from '../posix/stat.js';
+import { S, Stat, fstat, statat } from '../posix/stat.js';
+import { fremovexattr } from '../posix/xattr.js';
 import { type Branch, UnionError } from './branch.js';
 import { WHITEOUT_PREFIX } from './name.js';
 import { removeTree } from './remove-tree.js';
@@ -158,7 +160,32 @@ export function caseWarning(branch: Branch): string | null {
 function baseDirectory(branch: Branch, name: string): number {
   const made = mkdirat(branch.root, name, 0o700);
   if (made < 0 && made !== -E.EEXIST) throw new Errno(-made);
-  return must(openat(branch.root, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0), name);
+  const fd = openat(branch.root, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
+  if (fd === -E.ENOTDIR || fd === -E.ELOOP) throw new UnionError(`${branch.path}/${name} is not a directory; remove it`);
+  must(fd, name);
+  try {
+    keepToOurselves(fd, `${branch.path}/${name}`);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/**
+ * What is made in these directories is not right yet, or has no name any more: nobody else may reach it, whoever made
+ * the directory. Nor may a default ACL, inherited from the branch, become that of copies.
+ */
+function keepToOurselves(fd: number, path: string): void {
+  must(fstat(fd, st));
+  const { uid, mode } = st;
+  if (uid !== geteuid()) {
+    const owned = fchown(fd, geteuid(), getegid());
+    if (owned === -E.EPERM) throw new UnionError(`${path} belongs to another user; remove it, or mount as that user or as root`);
+    must(owned);
+  }
+  for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) fremovexattr(fd, acl);
+  if ((mode & 0o7777) !== 0o700) must(fchmod(fd, 0o700));
 }
 
 /** Removes what a crash left among the orphans. */

@@ -150,7 +150,6 @@ describe.skipIf(obstacle !== undefined)(`tsaufs remount${obstacle === undefined 
     ['remount -o append:/proc=rw m', 1, 'branch /proc cannot be'],
     ['remount -o mod:c=rw m', 1, 'is no branch of this union'],
     ['remount -o itrunc_xino=2 m', 1, 'there is no branch 2'],
-    ['remount -o acl m', 1, 'acl cannot be set while mounted'],
     ['remount -o append:c a', 1, 'is not mounted'],
     ['remount -o append:c nothere', 1, 'is not mounted'],
     ['remount -o ro /proc', 1, 'is mounted, but not by tsaufs'],

@@ -115,7 +115,6 @@ describe('what cannot be done', () => {
     ['add:3:c', /add:3:\S+: there are only 2 branches$/],
     ['itrunc_xino=2', /^there is no branch 2: the union has 2, counted from 0$/],
     ['trunc_xino=c', 'is no branch of this union'],
-    ['acl', 'acl cannot be set while mounted'],
   ])('%s: one line, and nothing is changed', async (text, message) => {
     await expect(remount(text)).rejects.toThrow(message);
     expect(session.calls).toEqual([]);

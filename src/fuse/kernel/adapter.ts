@@ -67,7 +67,7 @@ class KernelSession implements Session {
     this.portClosed = new Promise((resolve) => port1.on('close', () => resolve()));
     this.port.on('message', (message: FromWorker) => this.hear(message));
 
-    const start: WorkerStart = { union: request.union, wishes: wishes(request), control: this.control };
+    const start: WorkerStart = { union: request.union, wishes: wishes(), control: this.control };
     const worker = new Worker(workerUrl, {
       name: 'tsaufs',
       // None of the process's own, such as those that go with `node --eval`.
@@ -201,7 +201,8 @@ class KernelSession implements Session {
   }
 }
 
-function wishes(request: SessionRequest): InitWishes {
+function wishes(): InitWishes {
   const root = geteuid() === 0;
-  return { posixAcl: request.union.acl, passthrough: root, maxWrite: MAX_TRANSFER };
+  // Whatever `acl` says: as in AUFS, which asks the branch, nobody gets more than a file's ACL allows him.
+  return { posixAcl: true, passthrough: root, maxWrite: MAX_TRANSFER };
 }

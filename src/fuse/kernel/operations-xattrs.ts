@@ -1,4 +1,6 @@
 /** Operations on extended attributes. */
+import { E } from '../../posix/errno.js';
+import { XATTR_MAX } from '../../posix/xattr.js';
 import { Malformed } from './request.js';
 import type { Operation, Serving } from './serving.js';
 import { GetxattrIn, SETXATTR_ACL_KILL_SGID, SetxattrIn } from './wire.js';
@@ -13,8 +15,28 @@ export const getxattr: Operation = (serving) => {
 export const listxattr: Operation = (serving) => {
   const { request, reply } = serving;
   const size = Math.min(request.u32At(GetxattrIn.size), reply.capacity);
-  return sized(serving, size, serving.union.listxattr(serving.node(), reply.address, size));
+  const node = serving.node();
+  if (request.uid === 0) return sized(serving, size, serving.union.listxattr(node, reply.address, size));
+  const length = withoutTrusted(reply.body, serving.union.listxattr(node, reply.address, Math.min(XATTR_MAX, reply.capacity)));
+  if (size > 0 && length > size) return -E.ERANGE;
+  return sized(serving, size, length);
 };
+
+const TRUSTED = Buffer.from('trusted.');
+
+/** Takes the names that only the administrator sees, xattr(7), out of a list; the branch's kernel takes us for him. */
+function withoutTrusted(list: Buffer, length: number): number {
+  let kept = 0;
+  for (let at = 0; at < length; ) {
+    const end = list.indexOf(0, at) + 1;
+    if (list.compare(TRUSTED, 0, TRUSTED.length, at, Math.min(at + TRUSTED.length, end)) !== 0) {
+      list.copy(list, kept, at, end);
+      kept += end - at;
+    }
+    at = end;
+  }
+  return kept;
+}
 
 /** Asked with size 0, the reply is the length itself (struct fuse_getxattr_out); else the data, there already. */
 function sized(serving: Serving, asked: number, result: number): number {

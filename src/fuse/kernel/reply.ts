@@ -34,6 +34,8 @@ export class Reply {
   readonly address: number;
   /** Bytes the body can have. */
   readonly capacity: number;
+  /** The body. */
+  readonly body: Buffer;
 
   private readonly u32: Uint32Array;
   private readonly bytes: Buffer;
@@ -43,6 +45,7 @@ export class Reply {
     this.bytes = block.bytes;
     this.address = block.address + OUT_HEADER_SIZE;
     this.capacity = block.length - OUT_HEADER_SIZE;
+    this.body = block.bytes.subarray(OUT_HEADER_SIZE);
   }
 
   /** Writes the header of a message with a body of `size` bytes and returns the message's length. */
