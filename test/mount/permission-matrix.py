@@ -208,6 +208,8 @@ def state(directory):
 def run(root, count, seed):
     different, allowed, refused = [], 0, 0
     for number, name, directory, file, other, below, caller, mask in cases(count, seed):
+        # File systems differ in whether this takes the set-gid bit away.
+        if name == 'remove the ACL' and file[2] & 0o2000: continue
         outcomes = {}
         for place, path in PLACES.items():
             where = '/'.join((root, path, number))
