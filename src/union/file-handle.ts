@@ -16,7 +16,7 @@ import { isAnotherThanOpen, openNode } from './place.js';
 import type { Node } from './node.js';
 import { copyUpBranch } from './policy.js';
 import { materializeNames } from './pseudo-link.js';
-import { readSlowly, syncAside, synced } from './slow-call.js';
+import { readSlowly, syncAside, synced, writeSlowly, written } from './slow-call.js';
 import type { UnionState } from './state.js';
 
 export class FileHandle {
@@ -218,10 +218,14 @@ export function prefill(handle: FileHandle, address: number, most: number): numb
 export function write(
   u: UnionState, handle: FileHandle, offset: number, size: number, address: number, kill: boolean,
 ): number {
+  const done = u.resumed === null ? null : written(u);
+  if (done !== null) return must(done);
   const fd = mustWrite(u, handle);
   if (kill) killSuidgid(u, handle.node, fd);
   u.watch?.ownContent(handle.node);
   handle.node.writtenHere = true;
+  const { branch } = handle;
+  if (branch.pace !== PACE.MEMORY) return writeSlowly(u, branch, fd, address, size, offset);
   return must(pwrite(fd, address, size, offset));
 }
 

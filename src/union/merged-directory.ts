@@ -224,7 +224,11 @@ export function fsyncdir(u: UnionState, handle: DirHandle): void {
   for (let i = 0; i < node.layers.length; i++) {
     const branch = node.layers[i];
     if (!branch.writable) continue;
-    const fd = must(openat(u.directory(node, i), '.', O.RDONLY | O.DIRECTORY, 0));
+    const fd = openat(u.directory(node, i), '.', O.RDONLY | O.DIRECTORY, 0);
+    if (fd < 0) {
+      for (const other of aside) close(other);
+      throw new Errno(-fd);
+    }
     if (u.helpers !== null && branch.pace !== PACE.MEMORY) {
       aside.push(fd);
       continue;

@@ -1,7 +1,7 @@
 // System calls that may wait long, made by a helper: the request is suspended and gets the result when it begins anew.
 
-import { E, Errno, must } from '../posix/errno.js';
-import { O, close, dup, openat, pread, preadNowait, syncfs } from '../posix/file.js';
+import { E, must } from '../posix/errno.js';
+import { O, close, dup, openat, pread, preadNowait, pwrite, syncfs } from '../posix/file.js';
 import { type Block, allocate, copyMemory } from '../posix/memory.js';
 import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
@@ -9,7 +9,7 @@ import { PACE } from './pace.js';
 import type { UnionState } from './state.js';
 import { Suspended, type Work } from './suspended.js';
 
-/** Of a file system that cannot tell: what took so many milliseconds is left to helpers for so many more. */
+/** Where it is not known beforehand: what took so many milliseconds is left to helpers for so many more. */
 const SLOW = 5;
 const SLOW_FOR = 1000;
 
@@ -20,7 +20,7 @@ class SlowCall implements Work {
 
   /** `orphaned` hears the result where the request was interrupted. */
   constructor(
-    private readonly onlyDying: boolean,
+    private readonly ends: 'always' | 'when dying' | 'never',
     private readonly orphaned: (result: number) => void = () => undefined,
   ) {}
 
@@ -29,7 +29,7 @@ class SlowCall implements Work {
   }
 
   interrupt(_again: () => void, dying: boolean): boolean {
-    if (this.onlyDying && !dying) return false;
+    if (this.ends === 'never' || (this.ends === 'when dying' && !dying)) return false;
     this.again = null;
     return true;
   }
@@ -55,7 +55,7 @@ export function synced(u: UnionState): number | null {
  * `orphaned` hears it where nobody waits any more: an error is told once only.
  */
 export function syncAside(u: UnionState, nr: number, fds: readonly number[], orphaned?: (result: number) => void): never {
-  const sync = new Sync(false, orphaned);
+  const sync = new Sync('always', orphaned);
   let left = fds.length;
   let first = 0;
   for (const fd of fds) {
@@ -107,7 +107,7 @@ function giveBlock(block: Block): void {
 class Read extends SlowCall {
   constructor(readonly block: Block) {
     // A page fault that failed with EINTR would kill a program that handles the signal.
-    super(true, () => giveBlock(block));
+    super('when dying', () => giveBlock(block));
   }
 }
 
@@ -150,15 +150,13 @@ function readCached(branch: Branch, fd: number, address: number, size: number, o
 function readTimed(branch: Branch, fd: number, address: number, size: number, offset: number): number {
   const start = performance.now();
   const got = must(pread(fd, address, size, offset));
-  const end = performance.now();
-  if (end - start > SLOW) branch.slowUntil = end + SLOW_FOR;
+  noteTime(branch, start);
   return got;
 }
 
 function readAside(u: UnionState, fd: number, size: number, offset: number): never {
   // The handle may go over to a copy meanwhile.
-  const own = dup(fd);
-  if (own < 0) throw new Errno(-own);
+  const own = must(dup(fd));
   const block = takeBlock(size);
   const read = new Read(block);
   u.helpers!.call('read', NR.pread64, [own, block.address, size, offset], (result) => {
@@ -166,4 +164,59 @@ function readAside(u: UnionState, fd: number, size: number, offset: number): nev
     read.finish(result);
   });
   throw new Suspended(read);
+}
+
+// --- write ------------------------------------------------------------------------------------------
+
+/** Less than that is written at once on a disk: it is the large writes that the kernel makes wait for the disk. */
+const LARGE_WRITE = 64 * 1024;
+
+class Write extends SlowCall {
+  constructor(readonly block: Block) {
+    // The data would come to the file later, after what others have written who did not wait.
+    super('never');
+  }
+}
+
+/** The result of the write that the request was suspended for; null if it has just begun. */
+export function written(u: UnionState): number | null {
+  const { resumed } = u;
+  if (!(resumed instanceof Write)) return null;
+  giveBlock(resumed.block);
+  return resumed.result;
+}
+
+/**
+ * WRITE to a file on a branch that may make us wait: a disk does when there is much that it has not written yet (the
+ * kernel then slows down who writes, up to 200 ms a write). Returns the bytes written.
+ */
+export function writeSlowly(
+  u: UnionState, branch: Branch, fd: number, address: number, size: number, offset: number,
+): number {
+  const remote = branch.pace === PACE.REMOTE;
+  if (u.helpers === null || (!remote && size < LARGE_WRITE)) return must(pwrite(fd, address, size, offset));
+  const start = performance.now();
+  if (remote || start < branch.slowUntil) return writeAside(u, branch, fd, address, size, offset);
+  const put = must(pwrite(fd, address, size, offset));
+  noteTime(branch, start);
+  return put;
+}
+
+function noteTime(branch: Branch, start: number): void {
+  const end = performance.now();
+  if (end - start > SLOW) branch.slowUntil = end + SLOW_FOR;
+}
+
+function writeAside(u: UnionState, branch: Branch, fd: number, address: number, size: number, offset: number): never {
+  const own = must(dup(fd));
+  const block = takeBlock(size);
+  copyMemory(block.address, address, size);
+  const write = new Write(block);
+  const start = performance.now();
+  u.helpers!.call('write', NR.pwrite64, [own, block.address, size, offset], (result) => {
+    noteTime(branch, start);
+    close(own);
+    write.finish(result);
+  });
+  throw new Suspended(write);
 }

@@ -114,3 +114,54 @@ describe('read', () => {
     expect(['xxxx', 'newx']).toContain(got[0]);
   });
 });
+
+describe('write', () => {
+  const writing = (t: TestUnion, text: string, offset = 0) => {
+    const handle = t.open('d/f', O.RDWR);
+    return new Request(t, () => expect(t.writeTo(handle, text, offset)).toBe(text.length));
+  };
+
+  test('to afar is made by a helper, whatever becomes of the request and its memory', () => {
+    const { t, helpers } = paced(PACE.REMOTE);
+    const requests = [writing(t, 'CON'), writing(t, 'S', 7)];
+    expect(requests.map(({ answer }) => answer)).toEqual([null, null]);
+    expect(requests[0].interrupt(true)).toBe(false);
+    helpers.work();
+    expect(Request.resume(t, ...requests)).toEqual(['success', 'success']);
+    expect(t.text(0, 'd/f')).toBe('CONtentS');
+  });
+
+  test('tells its error', () => {
+    const { t, helpers } = paced(PACE.REMOTE);
+    const request = writing(t, 'CON');
+    helpers.failWith = E.ENOSPC;
+    helpers.work();
+    expect(Request.resume(t, request)).toEqual(['ENOSPC']);
+  });
+
+  test('to a disk is made at once, but for large ones while it makes who writes wait', () => {
+    const { t, helpers } = paced(PACE.DISK);
+    const large = 'x'.repeat(64 * 1024);
+    expect(writing(t, large).answer).toBe('success');
+    t.u.branches[0].slowUntil = performance.now() + 60_000;
+    expect(writing(t, 'y').answer).toBe('success');
+    const request = writing(t, 'Z'.repeat(large.length), 1);
+    expect(request.answer).toBeNull();
+    helpers.work();
+    expect(Request.resume(t, request)).toEqual(['success']);
+    expect(t.text(0, 'd/f')).toBe(`y${'Z'.repeat(large.length)}`);
+  });
+
+  test('after a copy-up by a helper', () => {
+    const { t, helpers } = paced(PACE.REMOTE);
+    const handle = t.open('d/g', O.RDWR);
+    const request = new Request(t, () => t.writeTo(handle, 'new'));
+    for (let i = 0; i < 2; i++) {
+      expect(request.answer).toBeNull();
+      helpers.work();
+      Request.resume(t, request);
+    }
+    expect(request.answer).toBe('success');
+    expect(t.text(0, 'd/g')).toBe(`new${'x'.repeat(8189)}`);
+  });
+});

@@ -96,6 +96,29 @@ describe('Loop', () => {
     expect(device.sent.map(({ unique }) => unique)).toEqual([2, 6, 5, 7]);
   });
 
+  it('answers an interrupted request that waits, if what it waits for can be left, and no other', () => {
+    const left: boolean[] = [];
+    const union = unreachable({
+      rmdir: (_parent, name) => {
+        if (name === 'done') return;
+        const work = { wait: () => undefined, interrupt: (_again: () => void, dying: boolean) => left.push(dying) > 0 && name === 'slow' };
+        throw new Suspended(work);
+      },
+    });
+    const interrupt = (unique: number) => {
+      const body = Buffer.alloc(8);
+      body.writeBigUInt64LE(BigInt(unique));
+      return request(Opcode.INTERRUPT, body);
+    };
+    const device = new Played([
+      init, rmdir('slow', 5), rmdir('stubborn', 6), rmdir('done', 7), interrupt(7), interrupt(6), interrupt(5), interrupt(5),
+    ]);
+    const { loop } = play(device, union);
+    expect(device.sent.slice(1)).toEqual([{ error: 0, unique: 7 }, { error: -E.EINTR, unique: 5 }]);
+    expect(left).toHaveLength(2);
+    expect(loop.stats().suspended).toBe(1);
+  });
+
   it('takes back what a reply that did not arrive handed out', () => {
     const node = { id: 4, generation: 1, lookups: 0 };
     const union = unreachable({
