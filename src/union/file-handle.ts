@@ -79,6 +79,8 @@ const PASSED = O.ACCMODE | O.NONBLOCK | O.DSYNC | O.SYNC | O.NOATIME;
 /** OPEN. With O_TRUNC the file is emptied; copying up an empty file keeps its time, as AUFS does. */
 export function open(u: UnionState, node: Node, flags: number, kill = false): FileHandle {
   u.refresh(node);
+  // The kernel opens fifos and devices itself, and directories otherwise.
+  if (node.type !== S.IFREG) throw new Errno(node.isDirectory ? E.EISDIR : E.ENXIO);
   refuseDirect(u, flags);
   u.room.checkForFile(node.top.root);
   const writes = (flags & O.ACCMODE) !== O.RDONLY;
@@ -98,7 +100,12 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
     close(fd);
     throw new Errno(E.ESTALE);
   }
-  return makeHandle(u, node, flags, fd);
+  try {
+    return makeHandle(u, node, flags, fd);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
 }
 
 function truncate(u: UnionState, node: Node, kill: boolean): void {
@@ -121,27 +128,32 @@ export function refuseDirect(u: UnionState, flags: number): void {
 /** A descriptor of the node on its branch; for reading only where the branch takes no writes. */
 function openOn(u: UnionState, node: Node, flags: number): number {
   const passed = node.top.writable ? flags & PASSED : (flags & PASSED & ~O.ACCMODE) | O.RDONLY;
-  const fd = openNode(u, node, passed);
+  // Not waiting, should somebody have put a fifo in its place; only a lease, fcntl(2), is waited for.
+  let fd = openNode(u, node, passed | O.NONBLOCK);
+  if (fd === -E.EAGAIN) fd = openNode(u, node, passed);
   if (fd >= 0) return fd;
   // O_NOATIME is for owners only; the caller may be, we may not.
-  if (fd === -E.EPERM && passed & O.NOATIME) return must(openNode(u, node, passed & ~O.NOATIME));
+  if (fd === -E.EPERM && passed & O.NOATIME) return must(openNode(u, node, (passed & ~O.NOATIME) | O.NONBLOCK));
   throw new Errno(fd === -E.ENOENT || fd === -E.ELOOP ? E.ESTALE : -fd);
 }
 
 const opened = new Stat();
 
-/** `st`: the file's attributes, if they are known. */
+/**
+ * The handle takes `fd` over. Throws ESTALE, `fd` then being the caller's still, for what is no file any more.
+ * `st`: the file's attributes, if they are known.
+ */
 export function makeHandle(u: UnionState, node: Node, flags: number, fd: number, st: Stat | null = null): FileHandle {
+  if (st === null) must(fstat(fd, opened));
+  const now = st ?? opened;
+  if ((now.mode & S.IFMT) !== S.IFREG) throw new Errno(E.ESTALE);
   node.handles++;
   node.top.opens++;
   u.room.opened(fd);
   const handle = u.files.add((id) => new FileHandle(id, node, fd, node.top, flags));
-  const now = st ?? (fstat(fd, opened) < 0 ? null : opened);
-  if (now !== null) {
-    handle.keepCache = pagesStillRight(node, now);
-    handle.passable = mayPass(u, handle, now.mode);
-    handle.size = now.size;
-  }
+  handle.keepCache = pagesStillRight(node, now);
+  handle.passable = mayPass(u, handle, now.mode);
+  handle.size = now.size;
   return handle;
 }
 

@@ -18,9 +18,13 @@ export function decodeName(name: string): string {
   return Buffer.from(name, 'latin1').toString('utf8');
 }
 
-/** Throws ENAMETOOLONG or EPERM for a name that no user of the union may speak of. */
+/**
+ * Throws ENAMETOOLONG or EPERM for a name that no user of the union may speak of, EINVAL for what is no name of an entry:
+ * with '..' or a '/' in it a request would lead out of the branch.
+ */
 export function checkName(name: string): void {
   if (name.length > NAME_LONGEST) throw new Errno(E.ENAMETOOLONG);
+  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new Errno(E.EINVAL);
   if (isReserved(name)) throw new Errno(E.EPERM);
 }
 

@@ -14,10 +14,14 @@ describe('checkName', () => {
       expect(failure(() => checkName(name))).toBe('EPERM');
       expect(isReserved(name)).toBe(true);
     }
-    for (const name of ['.wh', '.whx', 'wh.x', '.w', 'x.wh.x', '.', '.WH.x']) {
+    for (const name of ['.wh', '.whx', 'wh.x', '.w', 'x.wh.x', '...', '.WH.x']) {
       expect(failure(() => checkName(name))).toBe('success');
       expect(isReserved(name)).toBe(false);
     }
+  });
+
+  test('refuses what leads elsewhere', () => {
+    for (const name of ['', '.', '..', '/', 'a/b', '../a', '/etc']) expect(failure(() => checkName(name))).toBe('EINVAL');
   });
 });
 
