@@ -10,13 +10,12 @@ import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
 import { Probe, lookup, nodeOf } from './lookup.js';
-import { WHITEOUT_PREFIX } from './name.js';
+import { NAME_LONGEST, WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
 import { PACE } from './pace.js';
 import { MAY_READ, mayEnter } from './permission.js';
 import { syncAside, synced } from './slow-call.js';
 import type { UnionState } from './state.js';
-import { OPAQUE_MARK } from './whiteout.js';
 import { listedInode } from './xino.js';
 
 /** The listing: parallel arrays, in the order of the branches. */
@@ -105,6 +104,7 @@ const listed = new Probe();
 function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: Stat): Node | null | undefined {
   const name = listing.names[i];
   const branch = listing.branches[i];
+  if (name.length > NAME_LONGEST) return null;
   try {
     // The listing tells where a file is seen: one call, where lookup would ask every layer for whiteouts.
     // A directory has to be merged.
@@ -142,8 +142,10 @@ export function list(u: UnionState, node: Node): Listing {
     const whiteouts: string[] = [];
     readLayer(u, node, i, (name, type, ino) => {
       if (name.startsWith(WHITEOUT_PREFIX)) {
-        if (branch.whiteouts && name !== OPAQUE_MARK) whiteouts.push(name.slice(WHITEOUT_PREFIX.length));
-        if (!u.options.shwh || !branch.whiteouts || name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
+        // AUFS's own entries, and what would be the whiteout of a whiteout.
+        if (!branch.whiteouts || name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
+        whiteouts.push(name.slice(WHITEOUT_PREFIX.length));
+        if (!u.options.shwh) return;
       } else if (hidden.has(name)) return;
       if (seen !== null) {
         if (seen.has(name)) return;

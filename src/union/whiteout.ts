@@ -52,8 +52,11 @@ export function makeOpaque(branch: Branch, dirfd: number): void {
 
 /** Returns whether there was one. */
 export function removeWhiteout(dirfd: number, name: string): boolean {
-  const result = unlinkat(dirfd, WHITEOUT_PREFIX + name, 0);
+  let result = unlinkat(dirfd, WHITEOUT_PREFIX + name, 0);
   if (result === -E.ENOENT) return false;
+  // Somebody made a directory of that name: it counts as a whiteout, and what is in it is not ours to remove (AUFS: EIO).
+  if (result === -E.EISDIR) result = unlinkat(dirfd, WHITEOUT_PREFIX + name, AT.REMOVEDIR);
+  if (result === -E.ENOTEMPTY) throw new Errno(E.EIO, 'whiteout');
   must(result, 'whiteout');
   return true;
 }

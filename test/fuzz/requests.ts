@@ -129,7 +129,7 @@ export class RequestFuzzer {
     this.union.wantEvents = random.once(2);
     const wishes = { posixAcl: true, passthrough: false, maxWrite: MAX_WRITE };
     this.serving = new Serving(this.union, this.requestBlock, this.replyBlock, wishes, (_level, message, fields) =>
-      void this.logged.push(`${message} ${JSON.stringify(fields ?? {})}`));
+      void this.logged.push(`${message} ${JSON.stringify(fields ?? {})}`), -1);
     this.dispatcher = new Dispatcher(this.serving);
   }
 
