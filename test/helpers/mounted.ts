@@ -15,6 +15,8 @@ export interface Setup {
   branches?: readonly (readonly [name: string, perm?: string])[];
   /** More mount options. */
   options?: string;
+  /** A command in front of the program, such as `prlimit --nofile=400`. */
+  prefix?: readonly string[];
   /** Who mounts, and owns the branches and the mount point. */
   as?: User | undefined;
   /** Fills the branches before the mount. */
@@ -55,8 +57,14 @@ export async function mountedIn(
   await setup.fill?.(root);
   const list = branches.map(([name, perm]) => path.join(root, name) + (perm === undefined ? '' : `=${perm}`)).join(':');
   const options = [`br=${list}`, setup.options ?? ''].filter((text) => text !== '').join(',');
-  await succeed(process.execPath, [program, 'mount', '-o', options, mnt], { as: setup.as, env: stateIn(root) });
+  const [first, ...rest] = [...setup.prefix ?? [], process.execPath, program, 'mount', '-o', options, mnt];
+  await succeed(first, rest, { as: setup.as, env: stateIn(root) });
   await useAndUnmount(root, mnt, setup.as, use);
+}
+
+/** What root has mounted on `mnt` in the directory `root` himself. */
+export function useMounted(root: string, use: (union: Mounted) => void | Promise<void>): Promise<void> {
+  return useAndUnmount(root, path.join(root, 'mnt'), undefined, use);
 }
 
 /** Gives a temporary directory to `use`, and removes it with whatever is mounted in it. */
