@@ -163,6 +163,8 @@ export class Node {
 const GENERATIONS = 2 ** 30;
 /** Entries that are not worth giving back. */
 const SMALL_TABLE = 1024;
+/** Nodes, about 5 MB, half of which are worth collecting. */
+const LARGE_TABLE = 16_384;
 
 /** All nodes, by FUSE id and by inode number. */
 export class NodeTable {
@@ -176,6 +178,8 @@ export class NodeTable {
   private most = 0;
   /** Told when a directory with open descriptors goes. */
   onDrop: ((node: Node) => void) | null = null;
+  /** Told when half of many nodes are gone. */
+  onShrink: (() => void) | null = null;
 
   get size(): number {
     return this.byId.length - 1 - this.free.length;
@@ -236,6 +240,7 @@ export class NodeTable {
   /** Gives back the memory of numbers that nodes no longer have; called when half of the nodes are gone. */
   private giveBack(): void {
     const { byId } = this;
+    if (this.most >= LARGE_TABLE) this.onShrink?.();
     this.most = Math.max(this.size, SMALL_TABLE);
     if (byId.length <= SMALL_TABLE) return;
     let length = byId.length;

@@ -40,6 +40,8 @@ export interface Hooks {
    * ask again. Called within the operation; optional, for adapters that cannot tell the kernel.
    */
   attributesChanged?(node: number, listing: boolean): void;
+  /** Much of the heap is garbage now; optional. */
+  memoryFreed?(): void;
   /** Branches came or went: the kernel must look every name up again. */
   branchesChanged?(): void;
   /** Events were lost, or permissions of lower branches begin to count: nothing that the kernel knows may stay. */
@@ -93,6 +95,7 @@ export class UnionState {
     public options: UnionOptions,
     readonly hooks: Hooks,
   ) {
+    this.nodes.onShrink = () => this.hooks.memoryFreed?.();
     this.nodes.onDrop = (node) => {
       if (node.fds !== null) this.openDirectories.delete(node);
       if (node.isDirectory) this.watch?.coverage.uncover(node);

@@ -137,6 +137,19 @@ describe('NodeTable', () => {
     expect([table.size, root.children, directory(table, 5, root, 'd').id]).toEqual([1, 0, 2]);
   });
 
+  test('that half of many nodes are gone is told, and not that a few are', () => {
+    const table = new NodeTable();
+    let told = 0;
+    table.onShrink = () => told++;
+    const root = directory(table, 1, null, '');
+    for (const count of [10_000, 40_000]) {
+      const files = Array.from({ length: count }, (_, i) => file(table, 2 + i, root, String(i)));
+      for (const node of files) table.forget(node, 1);
+    }
+    // At 20,000 left, and at 10,000.
+    expect([told, table.size]).toEqual([2, 1]);
+  });
+
   test('a parent stays while it has children, then goes with the last of them', () => {
     const table = new NodeTable();
     const root = directory(table, 1, null, '');

@@ -12,6 +12,8 @@ import { NotifierThread } from './notifier-thread.js';
 
 /** The largest WRITE and READ: the most the kernel allows (256 pages). */
 const MAX_TRANSFER = 1024 * 1024;
+/** Milliseconds without more being let go of. */
+const COLLECT_AFTER = 2000;
 
 /**
  * An adapter that speaks the FUSE protocol itself: a worker thread serves /dev/fuse, this thread mounts and
@@ -45,6 +47,7 @@ class KernelSession implements Session {
   /** Where branches are watched for direct changes. */
   private notifying: NotifierThread | null = null;
   private over: SessionEnd | null = null;
+  private collection: NodeJS.Timeout | undefined;
   private resolveEnded!: (end: SessionEnd) => void;
 
   private lastCall = 0;
@@ -157,6 +160,9 @@ class KernelSession implements Session {
       case 'log':
         this.request.onLog(message.level, message.message, message.fields);
         break;
+      case 'freed':
+        this.collectSoon();
+        break;
       case 'invalidate':
         this.notifier?.send(message.what);
         break;
@@ -169,6 +175,16 @@ class KernelSession implements Session {
         }
         break;
     }
+  }
+
+  /**
+   * The engine collects when the heap grows, which may be never in a mount that is no longer busy. Once the forgetting
+   * is over, since one collection then takes a few milliseconds.
+   */
+  private collectSoon(): void {
+    clearTimeout(this.collection);
+    this.collection = setTimeout(() => void this.call({ name: 'memory', argument: 'collect' }).catch(() => undefined), COLLECT_AFTER);
+    this.collection.unref();
   }
 
   private settle(id: number, value: unknown, error: string | undefined): void {
@@ -193,6 +209,7 @@ class KernelSession implements Session {
     }
     close(this.control);
     this.over = end;
+    clearTimeout(this.collection);
     for (const { reject } of this.calls.values()) {
       reject(new Error(`${this.request.mountpoint} is not mounted any more`));
     }

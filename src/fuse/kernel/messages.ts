@@ -31,4 +31,6 @@ export type FromWorker =
   | { kind: 'answer'; id: number; value?: unknown; error?: string }
   | { kind: 'event'; event: UnionEvent }
   | { kind: 'log'; level: LogLevel; message: string; fields?: object }
+  /** The union has let go of much memory; asked for it (`memory`, 'collect'), the worker will collect it. */
+  | { kind: 'freed' }
   | { kind: 'invalidate'; what: Invalidation };

@@ -24,6 +24,8 @@ export interface UnionHooks {
   stale(what: Invalidation): void;
   /** A directory's attributes are old, at once; its listing too, if so. */
   attributesChanged(node: number, listing: boolean): void;
+  /** Much of the heap is garbage. */
+  memoryFreed(): void;
   /** Every name must be looked up again, at once. */
   branchesChanged(): void;
   /** The same, whatever it costs. */
@@ -86,6 +88,7 @@ class Worker {
       stale: (what) => this.tell(what),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
       branchesChanged: () => this.forgetNames(),
+      memoryFreed: () => this.say({ kind: 'freed' }),
       allChanged: () => this.raiseEpoch(),
       // Nor for the listing of a directory: nobody waits for an answer of ours with one of its pages locked.
       attributesChanged: (node, listing) => void this.notifier?.send({ kind: 'inode', node, offset: listing ? 0 : -1, length: 0 }),
