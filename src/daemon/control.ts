@@ -112,13 +112,20 @@ export async function callControl(directory: string, request: ControlRequest): P
 }
 
 function onLines(socket: net.Socket, take: (line: string) => void): void {
-  let pending = '';
+  // In pieces, so that a line that comes byte by byte costs no more than one that comes at once.
+  let pending: string[] = [];
+  let length = 0;
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
-    const lines = (pending + chunk).split('\n');
-    pending = lines.pop()!;
-    lines.forEach(take);
-    if (pending.length > maxLine) socket.destroy();
+    const [first, ...more] = chunk.split('\n');
+    pending.push(first);
+    length += first.length;
+    for (const next of more) {
+      if (length <= maxLine) take(pending.join(''));
+      pending = [next];
+      length = next.length;
+    }
+    if (length > maxLine) socket.destroy();
   });
 }
 

@@ -90,8 +90,9 @@ export function readRecord(dirfd: number, lower: Branch): RenameRecord | string 
 function parseName(data: Buffer): RenameRecord | string {
   if (data.length <= NAME_OFFSET || data.latin1Slice(0, 4) !== MAGIC) return 'is no record of a renamed directory';
   const end = NAME_OFFSET + data[16];
+  if (data.length < end) return 'holds no name';
   const origin = data.latin1Slice(NAME_OFFSET, end);
-  if (data.length < end || !isName(origin)) return 'holds no name';
+  if (!isName(origin)) return 'holds no name';
   return { ino: Number(data.readBigUInt64BE(8)), origin };
 }
 
