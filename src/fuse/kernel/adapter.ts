@@ -9,6 +9,7 @@ import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { checkMountpoint, type Mounted, mountFuse, unmountFuse } from './mount.js';
 import { Notifier } from './notification.js';
 import { NotifierThread } from './notifier-thread.js';
+import { raiseReadahead } from './readahead.js';
 
 /** The largest WRITE and READ: the most the kernel allows (256 pages). */
 const MAX_TRANSFER = 1024 * 1024;
@@ -108,6 +109,7 @@ class KernelSession implements Session {
     const end = this.notifying?.end;
     this.tell({ kind: 'serve', fd: this.mounted.fd, notifier: end ?? null }, end === undefined ? [] : [end.port]);
     await ready;
+    if (geteuid() === 0) raiseReadahead(this.request.mountpoint);
   }
 
   /** Resolves when the worker has come so far; rejects when it ends instead, with everything closed. */
