@@ -77,6 +77,7 @@ const valued = new Map<string, (value: string, name: string) => Setting[]>([
   ['copyup', (value) => union({ copyup: parseCopyupPolicy(value) })],
   ['copyup_policy', (value) => union({ copyup: parseCopyupPolicy(value) })],
   ['udba', parseUdba],
+  ['passthrough', parsePassthrough],
   ['diropq', parseDiropq],
   ['dirwh', (value, name) => union({ dirwh: wholeNumber(name, value) })],
   ['trunc_xino', (value) => [{ kind: 'action', action: 'trunc_xino', branch: unescape(value) }]],
@@ -99,6 +100,11 @@ function parseUdba(value: string): Setting[] {
   if (value === 'none' || value === 'reval' || value === 'notify') return union({ udba: value });
   if (value === 'fsnotify' || value === 'inotify') return union({ udba: 'notify' });
   throw new OptionError(`mount option udba=${value}: there are none, reval and notify`);
+}
+
+function parsePassthrough(value: string): Setting[] {
+  if (value === 'own' || value === 'all') return union({ passthrough: value });
+  throw new OptionError(`mount option passthrough=${value}: there are own (files that stay on their branch) and all`);
 }
 
 function parseDiropq(value: string): Setting[] {

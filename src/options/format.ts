@@ -49,6 +49,7 @@ function unionWords(union: UnionOptions): string[] {
   flag('verbose', union.verbose, usual.verbose);
   if (union.sum !== 'none') words.push(union.sum);
   value('udba', union.udba, usual.udba);
+  value('passthrough', union.passthrough, usual.passthrough);
   value('create', formatCreatePolicy(union.create), formatCreatePolicy(usual.create));
   value('cpup', union.copyup, usual.copyup);
   value('diropq', union.diropq, usual.diropq);

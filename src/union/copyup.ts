@@ -4,7 +4,7 @@
 
 import { E, Errno, must } from '../posix/errno.js';
 import { UTIME, fchmodat, futimens } from '../posix/attributes.js';
-import { O, close, ftruncate, openat } from '../posix/file.js';
+import { O, close, dup, ftruncate, openat } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { RENAME, mkdirat, mknodat, readlinkat, renameat2, symlinkat, unlinkat } from '../posix/directory.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
@@ -69,6 +69,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   const source = hold(u, node);
   let temporary = '';
   let bytes = 0;
+  let rest = -1;
   try {
     must(fstat(source.fd, st));
     const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
@@ -82,6 +83,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     }
     const place = u.directoryOn(parent, target);
     puttingInto(u, parent, place, () => must(moveIn(target.orphanDir, temporary, place, name)));
+    if (u.leftBehind.has(node)) rest = dup(source.fd);
   } catch (error) {
     if (error instanceof Suspended || temporary === '') throw error;
     unlinkat(target.orphanDir, temporary, 0);
@@ -93,6 +95,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   keepInode(target, copied, node.ino);
   if (form.as !== undefined) node.setPlace(parent, name, true);
   node.layers = target.alone;
+  if (rest >= 0) u.leftBehind.part(u, node, from, rest);
   node.closeAnchor();
   parent.version++;
   u.event('copy-up', target, () => node.path(), { from: from.path, bytes });

@@ -35,7 +35,7 @@ export class FileHandle {
 
   constructor(
     readonly id: number,
-    readonly node: Node,
+    public node: Node,
     public fd: number,
     /** The branch `fd` was opened on. */
     public branch: Branch,
@@ -83,11 +83,17 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
   if (node.type !== S.IFREG) throw new Errno(node.isDirectory ? E.EISDIR : E.ENXIO);
   refuseDirect(u, flags);
   u.room.checkForFile(node.top.root);
+  // The kernel looks the name up again and finds the copy.
+  if (u.leftBehind.isRest(node)) throw new Errno(E.ESTALE);
   const writes = (flags & O.ACCMODE) !== O.RDONLY;
   if (writes || flags & O.TRUNC) {
     if (!node.top.writable) {
       const target = copyUpBranch(u, node.parent, node.top);
+      const passed = u.leftBehind.has(node);
       if (flags & O.TRUNC) copyUp(u, node, target, { size: 0, killSuidgid: kill });
+      else if (passed) copyUp(u, node, target);
+      // All that opens this number is passed through to the file below: the copy has another.
+      if (passed) throw new Errno(E.ESTALE);
     } else if (flags & O.TRUNC) {
       truncate(u, node, kill);
     }
@@ -157,14 +163,20 @@ export function makeHandle(u: UnionState, node: Node, flags: number, fd: number,
   return handle;
 }
 
+function writable(branch: Branch): boolean {
+  return branch.writable;
+}
+
 /**
  * Whether reads and writes may go to the branch without us. The file must be where it will be when it has been changed:
- * from another branch a copy-up brings it away, which all who have it open have to see. And a write past us takes no
+ * from another branch a copy-up brings it away, which all who have it open have to see (passthrough=all: need not see,
+ * left-behind.ts). And a write past us takes no
  * set-id bits away (Linux 6.18), so it is for root, who may write and keep them, and for files without.
  */
 function mayPass(u: UnionState, handle: FileHandle, mode: number): boolean {
-  if (!handle.branch.writable) return false;
-  return (handle.flags & O.ACCMODE) === O.RDONLY || (u.caller.uid === 0 && (mode & (S.ISUID | S.ISGID)) === 0);
+  const reads = (handle.flags & O.ACCMODE) === O.RDONLY;
+  if (handle.branch.writable) return reads || (u.caller.uid === 0 && (mode & (S.ISUID | S.ISGID)) === 0);
+  return reads && handle.node.type === S.IFREG && (u.options.passthrough === 'all' || !u.branches.some(writable));
 }
 
 /**
@@ -246,10 +258,12 @@ export function passThrough(u: UnionState, handle: FileHandle): void {
   const { node } = handle;
   node.passed = true;
   node.cachedMtime = -1;
+  if (!handle.branch.writable) u.leftBehind.count(node, 1);
   if ((handle.flags & O.ACCMODE) !== O.RDONLY) u.watch?.writesPast(node);
 }
 
 export function release(u: UnionState, handle: FileHandle): void {
+  if (handle.passed && !handle.branch.writable) u.leftBehind.count(handle.node, -1);
   if (handle.passed && (handle.flags & O.ACCMODE) !== O.RDONLY) u.watch?.wrotePast(handle.node);
   close(handle.fd);
   handle.branch.opens--;

@@ -203,6 +203,16 @@ export class NodeTable {
     return node;
   }
 
+  /** `heir` takes the number that the kernel has of `node`, with its references; `node` gets a new one, unknown to it. */
+  giveNumber(node: Node, heir: Node): void {
+    heir.id = node.id;
+    heir.generation = node.generation;
+    heir.lookups = node.lookups;
+    this.byId[heir.id] = heir;
+    node.lookups = 0;
+    this.add(node);
+  }
+
   /** The inode number is no longer this node's: the branch has given it to another file, or it has no name. */
   disown(node: Node): void {
     if (this.byIno.get(node.ino) === node) this.byIno.delete(node.ino);

@@ -65,6 +65,8 @@ export interface UnionOptions {
   /** Said for the record: the branches' ACLs count in any case. */
   acl: boolean;
   dio: boolean;
+  /** Whose reads the kernel may do itself: of files that stay on their branch, or of all, which then miss a copy-up. */
+  passthrough: 'own' | 'all';
   verbose: boolean;
 }
 
@@ -90,6 +92,7 @@ export function defaultUnionOptions(): UnionOptions {
     truncXino: false,
     acl: false,
     dio: false,
+    passthrough: 'own',
     verbose: false,
   };
 }

@@ -10,6 +10,7 @@ import type { CopyAhead } from './copy-ahead.js';
 import { DescriptorRoom } from './descriptor-room.js';
 import type { UnionEvent } from './events.js';
 import { type FileHandle, HandleTable } from './file-handle.js';
+import { LeftBehind } from './left-behind.js';
 import type { DirHandle } from './merged-directory.js';
 import type { Node} from './node.js';
 import { NodeTable } from './node.js';
@@ -69,6 +70,7 @@ export class UnionState {
   readonly plinks = new PseudoLinks();
   readonly policy = new PolicyMemory();
   readonly shownTimes = new ShownTimes();
+  readonly leftBehind = new LeftBehind();
   /** Null outside a mount that is being served: then all work is done at once. */
   helpers: Helpers | null = null;
   /** What the request of the moment was suspended for; null for one that begins. */
@@ -99,6 +101,7 @@ export class UnionState {
     this.nodes.onDrop = (node) => {
       if (node.fds !== null) this.openDirectories.delete(node);
       if (node.isDirectory) this.watch?.coverage.uncover(node);
+      else this.leftBehind.forget(node);
     };
   }
 

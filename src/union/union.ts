@@ -205,11 +205,13 @@ export class Union {
 
   getattr(node: Node, handle: FileHandle | null, out: Stat): void {
     if (node.isDirectory) this.u.watch?.coverage.cover(node);
-    getattr(this.u, node, handle, out);
+    const current = this.u.leftBehind.current(this.u, node);
+    getattr(this.u, current, current === node ? handle : null, out);
   }
 
   setattr(node: Node, handle: FileHandle | null, change: SetAttr, out: Stat): void {
-    setattr(this.u, node, handle, change, out);
+    const current = this.u.leftBehind.current(this.u, node);
+    setattr(this.u, current, current === node ? handle : null, change, out);
   }
 
   readlink(node: Node): string {
@@ -253,7 +255,7 @@ export class Union {
 
   link(node: Node, newParent: Node, newName: string, out: Stat): Node {
     this.u.watch?.look(newParent);
-    return link(this.u, node, newParent, newName, out);
+    return link(this.u, this.u.leftBehind.current(this.u, node), newParent, newName, out);
   }
 
   open(node: Node, flags: number, killSuidgid = false): FileHandle {
@@ -344,19 +346,19 @@ export class Union {
   }
 
   getxattr(node: Node, name: string, address: number, size: number): number {
-    return getxattr(this.u, node, name, address, size);
+    return getxattr(this.u, this.u.leftBehind.current(this.u, node), name, address, size);
   }
 
   setxattr(node: Node, name: string, address: number, size: number, flags: number, aclKillSgid: boolean): void {
-    setxattr(this.u, node, name, address, size, flags, aclKillSgid);
+    setxattr(this.u, this.u.leftBehind.current(this.u, node), name, address, size, flags, aclKillSgid);
   }
 
   listxattr(node: Node, address: number, size: number): number {
-    return listxattr(this.u, node, address, size);
+    return listxattr(this.u, this.u.leftBehind.current(this.u, node), address, size);
   }
 
   removexattr(node: Node, name: string): void {
-    removexattr(this.u, node, name);
+    removexattr(this.u, this.u.leftBehind.current(this.u, node), name);
   }
 
   syncfs(): void {

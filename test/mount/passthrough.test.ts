@@ -132,4 +132,66 @@ for (const { who, as, base, reason } of variants) {
         `, as)).toEqual([]);
       }));
   });
+
+  // An ordinary user has no passthrough: there the option means nothing, and every descriptor sees the copy.
+  describe.skipIf(reason !== undefined)(`passthrough=all, as ${who}${because(reason)}`, () => {
+    const seesCopy = as !== undefined;
+    const union = (fill: string, use: (union: Mounted) => Promise<void>) =>
+      mounted({ as, base, options: 'passthrough=all', fill: (root: string) => prepare(root, fill, as) }, use);
+
+    test('a reader of a lower file goes on with it; who opens it after the copy-up has the copy', () =>
+      union("put('lower/f', 'below')", async (u) => {
+        expect(await act(u, `
+          reader = os.open('f', os.O_RDONLY)
+          with mmap.mmap(reader, 5, prot=mmap.PROT_READ) as m: seen = [m[:5].decode()]
+          writer = os.open('f', os.O_RDWR)
+          os.pwrite(writer, b'B', 0)
+          late = os.open('f', os.O_RDONLY)
+          ino = os.stat('f').st_ino
+          seen += [os.pread(fd, 9, 0).decode() for fd in (reader, writer, late)]
+          seen += [get('f'), get(lower + '/f'), os.fstat(reader).st_ino == ino == os.fstat(late).st_ino]
+          with mmap.mmap(writer, 5) as m:
+            m[1:2] = b'E'
+            m.flush()
+          seen += [os.pread(late, 9, 0).decode(), get(lower + '/f')]
+          for fd in reader, writer, late: os.close(fd)
+          result(seen + [get('f'), os.stat('f').st_ino == ino])
+        `, as)).toEqual(['below', seesCopy ? 'Below' : 'below', 'Below', 'Below', 'Below', 'below', true, 'BElow', 'below', 'BElow', true]);
+      }));
+
+    test('every other change of a lower file while it is read', () =>
+      union(`
+        for n in 'mode', 'cut', 'emptied', 'times', 'moved', 'linked', 'gone', 'attribute', 'byfd': put('lower/' + n, 'below')
+      `, async (u) => {
+        expect(await act(u, `
+          names_ = ['mode', 'cut', 'emptied', 'times', 'moved', 'linked', 'gone', 'attribute', 'byfd']
+          fds = {n: os.open(n, os.O_RDONLY) for n in names_}
+          os.chmod('mode', 0o600)
+          os.truncate('cut', 2)
+          put('emptied', '')
+          os.utime('times', (1, 2))
+          os.rename('moved', 'elsewhere')
+          os.link('linked', 'second')
+          os.unlink('gone')
+          os.setxattr('attribute', 'user.a', b'v')
+          os.fchmod(fds['byfd'], 0o640)
+          put('byfd', '+', 'a')
+          put('second', '!', 'a')
+          wrong = [n for n in names_ if os.pread(fds[n], 9, 0) != b'below'] if ${seesCopy ? 'False' : 'True'} else []
+          mode = lambda p: oct(os.stat(p).st_mode & 0o777)
+          result([wrong, mode('mode'), get('cut'), get('emptied'), os.stat('times').st_mtime, get('elsewhere'), os.path.exists('moved'),
+            get('linked'), get('second'), os.path.exists('gone'), os.getxattr('attribute', 'user.a').decode(), mode('byfd'), get('byfd'),
+            [get(lower + '/' + n) for n in names_].count('below'), mode(lower + '/byfd')])
+        `, as)).toEqual([[], '0o600', 'be', '', 2, 'below', false, 'below!', 'below!', false, 'v', '0o640', 'below+', 9, '0o644']);
+      }));
+  });
+
+  test.skipIf(reason !== undefined)(`a union in which nothing is writable, as ${who}${because(reason)}`, () =>
+    mounted({ as, base, branches: [['upper', 'ro'], ['lower', 'ro']], fill: (root) => prepare(root, "put('lower/f', 'below')", as) },
+      async (u) => {
+        expect(await act(u, `
+          fd = os.open('f', os.O_RDONLY)
+          result([os.pread(fd, 9, 0).decode(), error(os.open, 'f', os.O_WRONLY), error(os.chmod, 'f', 0o600), get('f')])
+        `, as)).toEqual(['below', 'EROFS', 'EROFS', 'below']);
+      }));
 }

@@ -3,7 +3,7 @@
 import { E } from '../../posix/errno.js';
 import { ioctl } from '../../posix/file.js';
 import { allocate } from '../../posix/memory.js';
-import type { UnionFileHandle, UnionNode } from './union-ops.js';
+import type { UnionFileHandle } from './union-ops.js';
 import { DeviceIoctl } from './wire.js';
 
 /** How a node is open: a file is cached by the kernel or passed through at one time, never both. */
@@ -21,7 +21,8 @@ interface Use {
  * that breaks this.
  */
 export class Backings {
-  private readonly uses = new Map<UnionNode, Use>();
+  /** By the kernel's number of the node: after a copy-up those that are passed through may be another node's. */
+  private readonly uses = new Map<number, Use>();
   /** struct fuse_backing_map, and for the end of one its id alone. */
   private readonly map = allocate(16);
   /** The kernel has refused for a reason that will not go away. */
@@ -32,9 +33,9 @@ export class Backings {
 
   /** The backing id for a handle about to be handed out, or 0: it is to be served. */
   open(handle: UnionFileHandle): number {
-    const { node } = handle;
-    let use = this.uses.get(node);
-    if (use === undefined) this.uses.set(node, (use = { id: 0, passed: 0, served: 0 }));
+    const { id } = handle.node;
+    let use = this.uses.get(id);
+    if (use === undefined) this.uses.set(id, (use = { id: 0, passed: 0, served: 0 }));
     if (use.id === 0 && use.served === 0 && handle.passable && !this.refused) use.id = this.register(handle.fd);
     // Where others are passed through this one has to be, too; see `Serving.opened` for one that may not.
     handle.passed = use.id > 0;
@@ -45,8 +46,8 @@ export class Backings {
 
   /** The handle is released. */
   release(handle: UnionFileHandle): void {
-    const { node } = handle;
-    const use = this.uses.get(node);
+    const { id } = handle.node;
+    const use = this.uses.get(id);
     if (use === undefined) return;
     if (handle.passed) use.passed -= 1;
     else use.served -= 1;
@@ -54,7 +55,7 @@ export class Backings {
       this.unregister(use.id);
       use.id = 0;
     }
-    if (use.passed === 0 && use.served === 0) this.uses.delete(node);
+    if (use.passed === 0 && use.served === 0) this.uses.delete(id);
   }
 
   private register(fd: number): number {
