@@ -11,6 +11,7 @@ import { removeQuietly } from './aside.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
 import { type FileHandle, makeHandle, open, refuseDirect } from './file-handle.js';
+import { mayRemoveHidden } from './hidden.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { checkName } from './name.js';
 import { Node } from './node.js';
@@ -49,13 +50,15 @@ function prepareAbsent(u: UnionState, parent: Node, name: string, isDirectory: b
   site.branch = branch;
   site.dirfd = u.directoryOn(parent, branch);
   site.whiteout = existing.whiteout === branch;
-  if (site.whiteout) clearBehindWhiteout(site.dirfd, name);
+  if (site.whiteout) clearBehindWhiteout(u, site.dirfd, name);
   return site;
 }
 
 /** What stands beside its own whiteout is not seen: left by a crash, or put there directly. */
-export function clearBehindWhiteout(dirfd: number, name: string): void {
-  if (statat(dirfd, name, beside) >= 0) removeTree(dirfd, name);
+export function clearBehindWhiteout(u: UnionState, dirfd: number, name: string): void {
+  if (statat(dirfd, name, beside) < 0) return;
+  mayRemoveHidden(u, dirfd, name);
+  removeTree(dirfd, name);
 }
 
 const beside = new Stat();

@@ -11,6 +11,7 @@ import { removeAside, setAside } from './aside.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
 import { childPath } from './create.js';
+import { mayRemoveContents } from './hidden.js';
 import { Probe, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { WHITEOUT_PREFIX, checkName } from './name.js';
@@ -78,7 +79,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   withAnchor(u, node, parent, name, () => {
     if (hide) whiteout(u, branch, dirfd, parent, name);
     if (branch !== source) return;
-    hiddenBefore(hide, dirfd, name, () => removeDirectory(branch, dirfd, name));
+    hiddenBefore(hide, dirfd, name, () => removeDirectory(u, branch, dirfd, name));
     forgetRenamed(branch, target.stat.ino);
     forgetInode(branch, target.stat);
   });
@@ -99,10 +100,11 @@ function hiddenBefore(hide: boolean, dirfd: number, name: string, removes: () =>
 }
 
 /** Removes a directory that holds nothing but whiteouts: out of sight first, at once, then piece by piece. */
-function removeDirectory(branch: Branch, dirfd: number, name: string): void {
+function removeDirectory(u: UnionState, branch: Branch, dirfd: number, name: string): void {
   const removed = unlinkat(dirfd, name, AT.REMOVEDIR);
   if (removed >= 0) return;
   if (removed !== -E.ENOTEMPTY && removed !== -E.EEXIST) throw new Errno(-removed);
+  mayRemoveContents(u, dirfd, name);
   const aside = temporaryName();
   setAside(branch, dirfd, name, aside);
   removeAside(branch, dirfd, aside);

@@ -112,7 +112,7 @@ function move(
   const taken = moving.isDirectory && takesLayers(u, moving, branch) ? takeLayers(u, moving, newParent, newName, branch) : null;
   const makesOpaque = taken !== null ? taken.covers : moving.isDirectory && (covers || u.options.diropq === 'a');
   // Beside a whiteout, and so not seen: left by a crash.
-  if (wasWhiteout) clearBehindWhiteout(to, newName);
+  if (wasWhiteout) clearBehindWhiteout(u, to, newName);
   const linksBefore = victim === undefined ? 0 : target.stat.nlink;
   const describe = (): Announced => {
     must(statat(from, name, u.scratch));

@@ -76,6 +76,23 @@ describe.skipIf(obstacle !== undefined)(`branches that a user has prepared${beca
     expect([mode & 0o7777, uid, size, readFileSync(u.on('kept'), 'utf8')]).toEqual([0o600, 0, 4, 'kept']);
   }));
 
+  test('a whiteout beside what is another’s does not get it removed', () => mounted({
+    fill: (root) => prepare(root, `
+      os.makedirs('upper/sticky/theirs'); os.makedirs('upper/mine/d/theirs'); os.makedirs('upper/mine/theirs')
+      for name in ('sticky/theirs/kept', 'sticky/f', 'mine/d/theirs/kept', 'mine/theirs/kept'): put('upper/' + name, 'kept')
+      for name in ('mine', 'mine/d'): os.chown('upper/' + name, 2001, 2001)
+      os.chmod('upper/sticky', 0o1777)
+      for name in ('sticky/.wh.theirs', 'sticky/.wh.f', 'mine/d/.wh.theirs', 'mine/.wh.theirs'): put('upper/' + name, '')
+    `),
+  }, async (u) => {
+    expect(await act(u, `
+      result([error(os.mkdir, 'sticky/theirs'), error(put, 'sticky/f', ''), error(os.rmdir, 'mine/d'), error(os.mkdir, 'mine/theirs')])
+    `, user)).toEqual(['EPERM', 'EPERM', 'ENOTEMPTY', 'ENOTEMPTY']);
+    for (const name of ['sticky/theirs/kept', 'sticky/f', 'mine/d/theirs/kept', 'mine/theirs/kept']) expect(readFileSync(u.on('upper', name), 'utf8')).toBe('kept');
+    // Root, who may, can.
+    expect(await act(u, "os.rmdir('mine/d'); os.mkdir('sticky/theirs'); result(names('sticky/theirs'))")).toEqual([]);
+  }));
+
   test('no call takes a name of AUFS’s own', () => mounted({
     fill: (root) => prepare(root, "put('lower/f', ''); os.mkdir('lower/d')"),
   }, async (u) => {
