@@ -136,7 +136,11 @@ describe.skipIf(noMount !== undefined)(`file systems as branches${because(noMoun
       const cannot: Record<string, string> = { ...fileSystems[upper].cannot };
       // What has no owners and modes has none to be copied up either.
       if (lower === 'exfat') cannot['copy_up_owner'] = 'wrong: (0, 511) is not (1234, 388)';
-      await mountedIn(root, { branches }, async (union) => expect(await everyday(union.mnt, 'first')).toEqual(cannot));
+      await mountedIn(root, { branches }, async (union) => {
+        expect(await everyday(union.mnt, 'first')).toEqual(cannot);
+        const log = readFileSync(path.join(union.daemon.directory, 'log'), 'utf8');
+        expect([log.includes('does not tell upper from lower case'), log.includes('cannot hold all owners')]).toEqual([upper === 'exfat', upper === 'exfat']);
+      });
       expect(readdirSync(path.join(root, 'upper', '.wh..wh.orph'))).toEqual([]);
       await mountedIn(root, { branches }, async (union) => expect(await everyday(union.mnt, 'again')).toEqual({}));
     }));
