@@ -14,6 +14,7 @@ import { type CopyAhead, copiedAhead, copyAhead } from './copy-ahead.js';
 import { copyContent, copySmall, shareData } from './copy-data.js';
 import { withoutSetId } from './mode.js';
 import type { Link, Node } from './node.js';
+import { PACE } from './pace.js';
 import { anchorOf, hold, letGo, openAt } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
@@ -138,7 +139,8 @@ function copyFile(
     try {
       const wanted = Math.min(size, st.size);
       let bytes = 0;
-      if (copySmall(from, to, wanted, st.blocks)) bytes = wanted;
+      const afar = u.helpers !== null && (node.top.pace === PACE.REMOTE || target.pace === PACE.REMOTE);
+      if (!afar && copySmall(from, to, wanted, st.blocks)) bytes = wanted;
       else if (wanted < st.size || !shareData(from, to)) {
         copyAhead(u, node, target, temporary, from, to, st, size);
         bytes = copyContent(from, to, wanted);
