@@ -56,13 +56,18 @@ function details({ options, numbers }: Shown): string[] {
     `    opts  ${shown}`,
     `    holds ${inodes} inodes, ${openFiles} open files, ${openDirectories} open directories, ` +
       `${descriptors} descriptors of ${descriptorLimit}; ${requests} requests served`,
-    `    takes ${megabytes(numbers.resident)} of memory; heap ${megabytes(numbers.heap)}, ` +
-      `buffers ${megabytes(numbers.buffers)}${bytesAnInode(numbers)}`,
+    `    takes ${megabytes(numbers.resident)} of memory${heap(numbers)}`,
   ];
 }
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function heap(numbers: MountNumbers): string {
+  // A mount made by an older version does not tell.
+  if (!Number.isFinite(numbers.heap)) return '';
+  return `; heap ${megabytes(numbers.heap)}, buffers ${megabytes(numbers.buffers)}${bytesAnInode(numbers)}`;
 }
 
 /** With fewer inodes the heap is mostly the program itself. */
