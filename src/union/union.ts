@@ -1,50 +1,41 @@
 // The union: AUFS's semantics behind methods named after system calls. It knows neither FUSE nor the command
 // line, runs on one thread, and throws Errno where the system call would fail.
 
-import { Errno, must } from '../posix/errno.js';
-import { close } from '../posix/file.js';
-import { S, Stat, fstat } from '../posix/stat.js';
+import { Errno } from '../posix/errno.js';
+import type { Stat } from '../posix/stat.js';
 import { readlinkat } from '../posix/directory.js';
 import type { StatFs } from '../posix/statfs.js';
 import { getattr, setattr, type SetAttr } from './attributes.js';
-import { beginWriting } from './begin-writing.js';
-import { BranchOpener, UnionError, overlapError } from './branch.js';
+import { BranchOpener, UnionError } from './branch.js';
 import { type BranchChange, changeBranches, settle } from './branch-changes.js';
 import { giveUpCopies, sweepCopies } from './copy-ahead.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
   type FileHandle, allocateSpace, copyRange, fsyncFile, open, passThrough, prefill, read, release, seek, write,
 } from './file-handle.js';
+import { closeAll, makeRoot, openBranches } from './first-and-last.js';
 import { link } from './link.js';
 import { lookup } from './lookup.js';
 import {
   type DirHandle, fsyncdir, opendir, readdir, readdirplus, releasedir,
 } from './merged-directory.js';
-import { Node } from './node.js';
+import type { Node } from './node.js';
 import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { rename } from './rename.js';
-import { isInterrupted } from './rename-journal.js';
-import { flushRenamed } from './rename-record.js';
-import { openRenamed } from './renamed-directory.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
 import { statfs } from './statfs.js';
 import { syncAll } from './slow-call.js';
 import type { Helpers, Work } from './suspended.js';
+import { attributeSeconds, mayCacheListing, nameSeconds } from './trust.js';
 import { Watch } from './watch.js';
-import { releaseBranch } from './whiteout.js';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.js';
-import { unionInode } from './xino.js';
 import { type XinoPlace, checkXino, xinoPlace } from './xino-file.js';
 
 export { UnionError } from './branch.js';
-
-/** How long the kernel may trust what it was told, in seconds: what is watched, and what is not. */
-const FOR_GOOD_SECONDS = 86_400;
-const UNWATCHED_SECONDS = 0.05;
 
 export class Union {
   private readonly u: UnionState;
@@ -61,45 +52,13 @@ export class Union {
     this.opener = new BranchOpener(xino === null ? null : () => xino.open());
     try {
       checkXino(options);
-      this.openBranches(options);
-      this.makeRoot();
+      openBranches(this.u, this.opener);
+      makeRoot(this.u);
       this.watchAsAsked();
     } catch (error) {
       this.close();
       throw error;
     }
-  }
-
-  private openBranches(options: UnionOptions): void {
-    const { u } = this;
-    if (options.branches.length === 0) throw new UnionError('no branch is given; say br=DIRECTORY[:DIRECTORY…]');
-    const paths: string[] = [];
-    for (const [index, spec] of options.branches.entries()) {
-      const overlap = overlapError(paths, spec.path);
-      if (overlap !== null) throw new UnionError(overlap);
-      paths.push(spec.path);
-      u.branches.push(this.opener.open(spec, index, options.readonly));
-    }
-    for (const branch of u.branches) {
-      if (branch.writable) {
-        beginWriting(branch, options.plink);
-      } else if (isInterrupted(branch)) {
-        u.hooks.log('warn', `a rename on ${branch.path} was interrupted; mount it with rw once, so that it is finished or undone`);
-      }
-      openRenamed(u, branch);
-      u.warnOf(branch);
-    }
-  }
-
-  private makeRoot(): void {
-    const { u } = this;
-    const top = u.branches[0];
-    const st = new Stat();
-    must(fstat(top.root, st));
-    const root = new Node(unionInode(top, st), S.IFDIR, null, '', [...u.branches]);
-    root.lookups = 1;
-    root.epoch = u.epoch;
-    u.root = u.nodes.add(root);
   }
 
   get caller(): Caller {
@@ -164,24 +123,12 @@ export class Union {
     this.u.watch?.settled(error);
   }
 
-  /** How long the kernel may cache names in a directory, in seconds. */
   cacheSeconds(directory: Node): number {
-    const { u } = this;
-    // A lower branch may deny another caller what this one was told.
-    if (directory.restricted && !u.options.dirperm1) return 0;
-    return u.options.udba === 'none' || u.watch?.coverage.isCovered(directory) === true ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
+    return nameSeconds(this.u, directory);
   }
 
-  /**
-   * How long the kernel may cache attributes, in seconds. What happens to a file is seen in the directory through which
-   * it is done: there may be others that hold a name of it.
-   */
   attributeSeconds(node: Node, attributes: Stat): number {
-    const { u } = this;
-    if (u.options.udba === 'none') return FOR_GOOD_SECONDS;
-    if (u.watch === null) return UNWATCHED_SECONDS;
-    const watched = node.isDirectory ? u.watch.coverage.isCovered(node) : attributes.nlink <= 1 && u.watch.coverage.isCovered(node.parent);
-    return watched ? FOR_GOOD_SECONDS : UNWATCHED_SECONDS;
+    return attributeSeconds(this.u, node, attributes);
   }
 
   fileHandle(id: number): FileHandle | undefined {
@@ -311,14 +258,8 @@ export class Union {
     this.u.trimDirectories();
     this.u.watch?.coverage.cover(node);
     const handle = opendir(this.u, node);
-    handle.cacheable = this.mayCacheListing(node);
+    handle.cacheable = mayCacheListing(this.u, node);
     return handle;
-  }
-
-  /** The kernel drops a listing itself when names come or go through the mount; of other changes it is told. */
-  private mayCacheListing(node: Node): boolean {
-    const { u } = this;
-    return u.options.udba === 'none' || u.watch?.coverage.isCovered(node) === true;
   }
 
   readdir(handle: DirHandle, cookie: number, sink: (name: string, type: number, ino: number, next: number) => boolean): void {
@@ -420,23 +361,10 @@ export class Union {
 
   /** After the unmount: no descriptor and no temporary of ours stays. */
   close(): void {
-    const { u } = this;
-    giveUpCopies(u);
-    u.helpers = null;
+    giveUpCopies(this.u);
+    this.u.helpers = null;
     this.flushPlinks();
-    u.watch?.close();
-    u.watch = null;
-    for (const handle of u.files.all()) close(handle.fd);
-    for (const node of u.nodes.all()) {
-      if (node.fds !== null) u.forgetDescriptors(node);
-      if (node.anchor >= 0) close(node.anchor);
-    }
-    for (const branch of u.branches) {
-      flushRenamed(branch);
-      releaseBranch(branch);
-      close(branch.root);
-    }
-    u.branches = [];
+    closeAll(this.u);
     this.opener.close();
     this.xino?.close();
   }
