@@ -189,11 +189,14 @@ export class Watch {
     if (this.urgent) {
       // What a failed operation has changed all the same, the kernel does not know.
       if (error !== 0) this.expected.length = 0;
-      this.takeEvents();
-      this.coverWhatGrew();
-      this.expected.length = 0;
-      this.written = null;
-      this.urgent = false;
+      try {
+        this.takeEvents();
+        this.coverWhatGrew();
+      } finally {
+        this.expected.length = 0;
+        this.written = null;
+        this.urgent = false;
+      }
     } else if (error === E.ESTALE || error === E.ENOENT) {
       // The kernel looks again: it should find what there is.
       this.notice();
@@ -384,11 +387,20 @@ export class Watch {
   private lostEvents(): void {
     const { u } = this;
     for (const node of u.nodes.all()) {
-      if (node.isDirectory && !node.removed && node.parent !== null) lookAgain(u, node);
+      if (node.isDirectory && !node.removed && node.parent !== null) this.lookAgainQuietly(node);
       this.tell({ kind: 'inode', node: node.id, offset: 0, length: 0 });
     }
     this.coverage.uncoverAll();
     u.hooks.allChanged?.();
+  }
+
+  /** A branch that fails is the matter of whoever uses it. */
+  private lookAgainQuietly(node: Node): void {
+    try {
+      lookAgain(this.u, node);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+    }
   }
 
   private tell(what: Stale): void {

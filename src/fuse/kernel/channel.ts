@@ -81,7 +81,8 @@ export class Channel {
       }
       if (length === -E.ENODEV) return ENDED;
       // ENOENT: the request was taken back between being announced and being read.
-      if (length === -E.EINTR || length === -E.ENOENT) continue;
+      // ENOMEM: the kernel has answered that one itself.
+      if (length === -E.EINTR || length === -E.ENOENT || length === -E.ENOMEM) continue;
       if (length !== -E.EAGAIN) throw new DeviceError('reading a request', length);
 
       if (spins > 0) {
@@ -106,7 +107,7 @@ export class Channel {
     if (rest <= 0) this.restUntil = 0;
     this.awaited[2].fd = rest > 0 ? -1 : this.changesFd;
     const ready = poll(this.awaited, rest > 0 ? Math.ceil(rest) : -1);
-    if (ready < 0 && ready !== -E.EINTR) throw new DeviceError('waiting for a request', ready);
+    if (ready < 0 && ready !== -E.EINTR && ready !== -E.ENOMEM) throw new DeviceError('waiting for a request', ready);
     // An idle mount comes here once; a request now and then halves the spins each time, down to none.
     this.spins = performance.now() - start < SOON ? SPINS_MOST : this.spins >> 1;
     return ready > 0 && (this.awaited[1].revents !== 0 || this.awaited[2].revents !== 0);

@@ -72,12 +72,18 @@ serve(Opcode.STATFS, session.statfs);
 serve(Opcode.SYNCFS, session.syncfs);
 serve(Opcode.IOCTL, session.ioctl);
 
+/** How often one defect is logged, and how many are: a caller must not fill the disk with them. */
+const DEFECT_LOGGED = 10;
+const DEFECTS_KNOWN = 100;
+
 /** Turns the request of a Serving into its reply. */
 export class Dispatcher {
   /** Requests answered, by opcode; the last place counts those unknown here. */
   readonly counts = new Float64Array(wire.OPCODES + 1);
   /** What was logged once already. */
   private readonly reported = new Set<string>();
+  /** How often a defect was met, by its stack. */
+  private readonly defects = new Map<string, number>();
 
   constructor(private readonly serving: Serving) {}
 
@@ -125,11 +131,19 @@ export class Dispatcher {
         this.counts[opcode] -= 1;
         throw error;
       }
-      serving.takeBack();
+      this.takeBack();
       if (error instanceof Errno) return -error.errno;
       if (error instanceof Malformed) this.malformed(wire.opcodeName(opcode), error.message);
       else this.unexpected(wire.opcodeName(opcode), error);
       return -E.EIO;
+    }
+  }
+
+  private takeBack(): void {
+    try {
+      this.serving.takeBack();
+    } catch (error) {
+      this.unexpected('taking back what a failed request made', error);
     }
   }
 
@@ -139,12 +153,13 @@ export class Dispatcher {
     this.serving.log('error', `malformed FUSE request (${kind}): ${what}`);
   }
 
-  /** A defect of ours: the caller gets EIO, the log the stack. */
-  private unexpected(operation: string, error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.serving.log('error', `${operation} failed unexpectedly and was answered ${errnoName(E.EIO)}`, {
-      stack: text,
-    });
+  /** A defect of ours: the caller, if there is one, gets EIO, the log the stack; the same one is logged so often only. */
+  unexpected(operation: string, error: unknown): void {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const times = (this.defects.get(stack) ?? 0) + 1;
+    if (times > DEFECT_LOGGED || this.defects.size > DEFECTS_KNOWN) return;
+    this.defects.set(stack, times);
+    this.serving.log('error', `${operation} failed unexpectedly and was answered ${errnoName(E.EIO)}`, { stack });
   }
 }
 

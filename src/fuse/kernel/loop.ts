@@ -37,13 +37,17 @@ export class Loop {
   /** Serves until the file system is unmounted. Throws when the mount cannot be served. */
   run(): void {
     for (let served = 1; ; served += 1) {
-      if (served % REQUESTS_BETWEEN_TICKS === 0) this.onTick();
+      if (served % REQUESTS_BETWEEN_TICKS === 0) this.tick();
       if (this.suspensions.size > 0) this.resume();
       const length = this.channel.receive();
       if (length > 0) this.serve(length);
-      else if (length === TICKED) this.onTick();
+      else if (length === TICKED) this.tick();
       else if (length === ENDED) return;
     }
+  }
+
+  private tick(): void {
+    this.guard('between requests', this.onTick);
   }
 
   /** Numbers about the loop, for people. */
@@ -65,9 +69,21 @@ export class Loop {
       this.suspend(error.work, length);
       return;
     }
-    if (size > 0 && !this.channel.send(size)) this.serving.takeBack();
-    this.serving.union.settled?.(size > 0 ? this.serving.reply.error : 0);
+    const sent = size === 0 || this.channel.send(size);
+    this.guard('after a reply', () => {
+      if (!sent) this.serving.takeBack();
+      this.serving.union.settled?.(size > 0 ? this.serving.reply.error : 0);
+    });
     if (this.ready !== null) this.afterInit();
+  }
+
+  /** What nobody waits for: a defect in it, or a branch that fails, must not end the mount. */
+  private guard(when: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.dispatcher.unexpected(when, error);
+    }
   }
 
   private afterInit(): void {
@@ -83,8 +99,9 @@ export class Loop {
     const { serving } = this;
     const { request } = serving;
     this.suspensions.add(uniqueOf(request), request.pid, this.channel.requestBlock.bytes.subarray(0, length), work);
-    // What was announced of its changes has not come about.
-    serving.union.settled?.(E.EINTR);
+    // What it has changed so far, directories copied up, is nothing that the kernel need be told; and a notification
+    // would wait for the lock of a directory that the caller holds until the copy is made.
+    this.guard('after a request was suspended', () => serving.union.settled?.(0));
   }
 
   /** Serves the suspended requests whose time has come. */

@@ -68,6 +68,15 @@ describe('Loop', () => {
     expect(loop.stats().requests).toBe(3);
   });
 
+  it('goes on after a defect in what nobody waits for', () => {
+    const defect = (): never => {
+      throw new TypeError('a defect');
+    };
+    const device = new Played([init, rmdir('a', 7), 'tick', rmdir('b', 8)]);
+    play(device, unreachable({ rmdir: () => undefined, settled: defect }), defect);
+    expect(device.sent.map(({ unique }) => unique)).toEqual([2, 7, 8]);
+  });
+
   it('ends with the reason where the kernel is too old', () => {
     const old = Buffer.from(init);
     old.writeUInt32LE(12, 44);
