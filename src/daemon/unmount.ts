@@ -22,9 +22,9 @@ export async function unmountPath(written: string, how: { lazy?: boolean; keepPl
   const there = mountAt(mountpoint);
   const state = findStates().findLast((found) => found.state.mountpoint === mountpoint);
   if (there?.type !== mountType) return unmountAbsent(mountpoint, state, there !== undefined);
-  if (state && !state.alive) return unmountDead(mountpoint, state);
+  if (state && !state.alive) return unmountDead(mountpoint, there.device, state);
   if (!state && await isDisconnected(mountpoint)) {
-    await detach(mountpoint, true);
+    await detachDead(mountpoint, there.device);
     return `${mountpoint}: its process is dead; the mount was removed`;
   }
   const lazy = how.lazy ?? false;
@@ -42,8 +42,8 @@ function unmountAbsent(mountpoint: string, state: FoundState | undefined, other:
   throw new MountError(other ? `${mountpoint} is mounted, but not by tsaufs` : `${mountpoint} is not mounted`);
 }
 
-async function unmountDead(mountpoint: string, found: FoundState): Promise<string> {
-  await detach(mountpoint, true);
+async function unmountDead(mountpoint: string, device: string, found: FoundState): Promise<string> {
+  await detachDead(mountpoint, device);
   removeState(found.directory);
   return `${mountpoint}: its process ${found.state.pid} is dead; the mount and its state were removed`;
 }
@@ -53,16 +53,33 @@ async function isDisconnected(mountpoint: string): Promise<boolean> {
   return statfs(mountpoint).then(() => false, (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOTCONN');
 }
 
-async function detach(mountpoint: string, lazy: boolean): Promise<void> {
-  if (process.geteuid!() === 0) await detachAsRoot(mountpoint, lazy);
+/**
+ * Who still waits for an answer gets an error. A killed process may leave its connection open: its notifying thread may
+ * wait in the kernel for a directory's lock that such a caller holds.
+ */
+async function detachDead(mountpoint: string, device: string): Promise<void> {
+  const { writeFileSync } = await import('node:fs');
+  try {
+    writeFileSync(`/sys/fs/fuse/connections/${device.split(':')[1]}/abort`, '1');
+  } catch {
+    // Not mounted (fusectl), or another user's; root can do without.
+  }
+  await detach(mountpoint, true, true);
+}
+
+async function detach(mountpoint: string, lazy: boolean, dead = false): Promise<void> {
+  if (process.geteuid!() === 0) await detachAsRoot(mountpoint, (lazy ? FLAGS.DETACH : 0) | (dead ? FLAGS.FORCE : 0));
   else await detachAsUser(mountpoint, lazy);
 }
 
-async function detachAsRoot(mountpoint: string, lazy: boolean): Promise<void> {
-  const { umount2, MNT, UMOUNT_NOFOLLOW } = await import('../posix/mount.js');
+/** Of umount2(2); its module is loaded only when it is needed. */
+const FLAGS = { FORCE: 1, DETACH: 2 } as const;
+
+async function detachAsRoot(mountpoint: string, flags: number): Promise<void> {
+  const { umount2, UMOUNT_NOFOLLOW } = await import('../posix/mount.js');
   const { errnoName, E } = await import('../posix/errno.js');
   const { nameFromText } = await import('../posix/name.js');
-  const result = umount2(nameFromText(mountpoint), UMOUNT_NOFOLLOW | (lazy ? MNT.DETACH : 0));
+  const result = umount2(nameFromText(mountpoint), UMOUNT_NOFOLLOW | flags);
   if (result === -E.EBUSY) throw busy(mountpoint);
   if (result < 0) throw new MountError(`${mountpoint} cannot be unmounted: ${errnoName(-result)}`);
 }

@@ -77,7 +77,7 @@ export async function temporary(
     if (owner) chownSync(directory, owner.uid, owner.gid);
     await use(directory);
   } finally {
-    for (const point of mountsIn(directory)) await run('umount', ['-l', point]);
+    for (const point of mountsIn(directory)) await run('umount', ['-f', '-l', point]);
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -146,7 +146,7 @@ function nothingLeft(mnt: string, daemon: ListedMount): void {
 
 /** After a failure: by all means, and without hiding the failure. */
 async function force(mnt: string, daemon: ListedMount): Promise<void> {
-  if (isMounted(mnt)) await run('umount', ['-l', mnt]);
+  if (isMounted(mnt)) await run('umount', ['-f', '-l', mnt]);
   if (isRunning(daemon.pid)) process.kill(daemon.pid, 'SIGKILL');
   await until(() => !isRunning(daemon.pid));
   rmSync(daemon.directory, { recursive: true, force: true });

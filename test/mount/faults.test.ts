@@ -43,6 +43,8 @@ describe.skipIf(reason !== undefined)(`faults${because(reason)}`, () => {
           await until(() => existsSync(log));
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 600));
           await killDaemon(u);
+          // Before the callers are waited for: it is what ends those that the dead process can no longer answer.
+          await u.unmount();
           const { stdout, stderr } = await running;
           expect([stdout, stderr]).toEqual([expect.stringMatching(/ENOTCONN|ECONNABORTED/), '']);
         });
