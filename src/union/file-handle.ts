@@ -73,6 +73,8 @@ export class HandleTable<H> {
   }
 }
 
+const opened = new Stat();
+
 /** O_* that we pass to the branch: O_APPEND is the kernel's matter (pwrite would ignore the offset). */
 const PASSED = O.ACCMODE | O.NONBLOCK | O.DSYNC | O.SYNC | O.NOATIME;
 
@@ -107,7 +109,7 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
     throw new Errno(E.ESTALE);
   }
   try {
-    return makeHandle(u, node, flags, fd);
+    return makeHandle(u, node, flags, fd, opened);
   } catch (error) {
     close(fd);
     throw error;
@@ -131,19 +133,17 @@ export function refuseDirect(u: UnionState, flags: number): void {
   if (flags & O.DIRECT && !u.options.dio) throw new Errno(E.EINVAL);
 }
 
-/** A descriptor of the node on its branch; for reading only where the branch takes no writes. */
+/** A descriptor of the node on its branch; for reading only where the branch takes no writes. Its attributes in `opened`. */
 function openOn(u: UnionState, node: Node, flags: number): number {
   const passed = node.top.writable ? flags & PASSED : (flags & PASSED & ~O.ACCMODE) | O.RDONLY;
   // Not waiting, should somebody have put a fifo in its place; only a lease, fcntl(2), is waited for.
-  let fd = openNode(u, node, passed | O.NONBLOCK);
-  if (fd === -E.EAGAIN) fd = openNode(u, node, passed);
+  let fd = openNode(u, node, passed | O.NONBLOCK, opened);
+  if (fd === -E.EAGAIN) fd = openNode(u, node, passed, opened);
   if (fd >= 0) return fd;
   // O_NOATIME is for owners only; the caller may be, we may not.
-  if (fd === -E.EPERM && passed & O.NOATIME) return must(openNode(u, node, (passed & ~O.NOATIME) | O.NONBLOCK));
+  if (fd === -E.EPERM && passed & O.NOATIME) return must(openNode(u, node, (passed & ~O.NOATIME) | O.NONBLOCK, opened));
   throw new Errno(fd === -E.ENOENT || fd === -E.ELOOP ? E.ESTALE : -fd);
 }
-
-const opened = new Stat();
 
 /**
  * The handle takes `fd` over. Throws ESTALE, `fd` then being the caller's still, for what is no file any more.

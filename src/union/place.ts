@@ -109,14 +109,14 @@ function leadsTo(u: UnionState, node: Node, parent: Node, name: string): boolean
 
 /**
  * Opens a file itself, with a descriptor of the caller's own, and no other that was put under its name. Returns it or
- * -errno. Not to be truncated by `flags`.
+ * -errno; its attributes are in `out` then. Not to be truncated by `flags`.
  */
-export function openNode(u: UnionState, node: Node, flags: number): number {
+export function openNode(u: UnionState, node: Node, flags: number, out: Stat = st): number {
   const place = placeOf(u, node);
   // Without waiting: it may be a fifo by now, or under somebody's lease.
   const fd = openAt(place, flags | O.NONBLOCK | O.NOCTTY);
-  if (fd < 0 || place.name === '') return fd;
-  if (fstat(fd, st) >= 0 && isInode(node, st)) return fd;
+  if (fd < 0) return fd;
+  if (fstat(fd, out) >= 0 && (place.name === '' || isInode(node, out))) return fd;
   close(fd);
   return -E.ESTALE;
 }
