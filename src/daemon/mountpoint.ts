@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import type { BranchSpec } from '../union/options.js';
 import { MountError } from './error.js';
@@ -38,9 +38,10 @@ export function checkMountpoint(mountpoint: string, branches: readonly BranchSpe
   checkOutside(mountpoint, branches);
 }
 
+/** By a call that the kernel cannot answer for the daemon, as it may stat(2). */
 function isConnected(mountpoint: string): boolean {
   try {
-    statSync(mountpoint);
+    statfsSync(mountpoint);
     return true;
   } catch {
     return false;

@@ -103,8 +103,8 @@ function parseUdba(value: string): Setting[] {
 }
 
 function parsePassthrough(value: string): Setting[] {
-  if (value === 'own' || value === 'all') return union({ passthrough: value });
-  throw new OptionError(`mount option passthrough=${value}: there are own (files that stay on their branch) and all`);
+  if (value === 'none' || value === 'own' || value === 'all') return union({ passthrough: value });
+  throw new OptionError(`mount option passthrough=${value}: there are none, own (files that stay on their branch) and all`);
 }
 
 function parseDiropq(value: string): Setting[] {

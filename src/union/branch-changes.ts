@@ -14,6 +14,7 @@ import type { FileHandle } from './file-handle.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
 import type { BranchSpec } from './options.js';
+import { mayEndWriting, setWritable, someOf } from './passed-files.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { flushRenamed } from './rename-record.js';
 import { openRenamed } from './renamed-directory.js';
@@ -91,6 +92,7 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
   const wasWritable = branch.writable;
   const willBeWritable = mode.perm === 'rw' && !u.options.readonly;
   const spec = { path: branch.path, ...mode };
+  if (wasWritable && !willBeWritable) mayEndWriting(u, branch);
   giveUpCopies(u, branch);
   // While it still takes links.
   if (wasWritable && !willBeWritable) flushPseudoLinks(u, branch);
@@ -103,7 +105,7 @@ function modifyBranch(u: UnionState, branch: Branch, mode: Omit<BranchSpec, 'pat
     throw error;
   }
   if (!willBeWritable) flushRenamed(branch);
-  branch.writable = willBeWritable;
+  setWritable(u, branch, willBeWritable);
   branch.whiteouts = branch.countsWhiteouts();
   if (wasWritable && spec.perm !== 'rw') unprepareBranch(branch);
   u.hooks.log('info', `branch ${branch.path} is ${permissionText(spec)} now`);
@@ -115,9 +117,7 @@ function busy(u: UnionState, branch: Branch): UnionError {
   const paths = new Set<string>();
   for (const handle of u.files.all()) if (handle.branch === branch) paths.add(handle.node.path());
   for (const handle of u.directories.all()) if (handle.layers.includes(branch)) paths.add(handle.node.path());
-  const shown = [...paths].slice(0, 5).join(', ');
-  const more = paths.size > 5 ? ` and ${String(paths.size - 5)} more` : '';
-  return new UnionError(`branch ${branch.path} is busy: ${shown}${more} in use`);
+  return new UnionError(`branch ${branch.path} is busy: ${someOf(paths)} in use`);
 }
 
 /** After a change: positions, the root's layers, every known directory's layers, the kernel's caches. */

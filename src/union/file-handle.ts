@@ -174,6 +174,7 @@ function writable(branch: Branch): boolean {
  * set-id bits away (Linux 6.18), so it is for root, who may write and keep them, and for files without.
  */
 function mayPass(u: UnionState, handle: FileHandle, mode: number): boolean {
+  if (u.options.passthrough === 'none') return false;
   const reads = (handle.flags & O.ACCMODE) === O.RDONLY;
   if (handle.branch.writable) return reads || (u.caller.uid === 0 && (mode & (S.ISUID | S.ISGID)) === 0);
   return reads && handle.node.type === S.IFREG && (u.options.passthrough === 'all' || !u.branches.some(writable));

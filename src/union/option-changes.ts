@@ -6,6 +6,7 @@ import type { Branch } from './branch.js';
 import type { UnionOptions } from './options.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { flushRenamed } from './rename-record.js';
+import { mayEndWriting, setWritable } from './passed-files.js';
 import { openRenamed } from './renamed-directory.js';
 import type { UnionState } from './state.js';
 import { checkXino } from './xino-file.js';
@@ -18,12 +19,13 @@ export function changeOptions(u: UnionState, changes: Partial<UnionOptions>): bo
   const before = u.options;
   const next = { ...before, ...changes };
   if (next.xino !== before.xino) checkXino(next);
+  for (const branch of u.branches) if (branch.writable && !takesWrites(branch, next)) mayEndWriting(u, branch);
   // While the names can still be made: afterwards the pseudo-links would hold until the unmount (aufs(5), clean_plink).
   if ((next.readonly && !before.readonly) || (before.plink && !next.plink)) flushPseudoLinks(u);
   prepareBranches(u, next);
   for (const branch of u.branches) {
     if (!takesWrites(branch, next)) flushRenamed(branch);
-    branch.writable = takesWrites(branch, next);
+    setWritable(u, branch, takesWrites(branch, next));
   }
   u.options = next;
   for (const branch of u.branches) openRenamed(u, branch);

@@ -65,8 +65,8 @@ export interface UnionOptions {
   /** Said for the record: the branches' ACLs count in any case. */
   acl: boolean;
   dio: boolean;
-  /** Whose reads the kernel may do itself: of files that stay on their branch, or of all, which then miss a copy-up. */
-  passthrough: 'own' | 'all';
+  /** Which files the kernel reads and writes itself: none, those that stay on their branch, or all, which then miss a copy-up. */
+  passthrough: 'none' | 'own' | 'all';
   verbose: boolean;
 }
 

@@ -1,5 +1,5 @@
 // Branches and options that change while the union is mounted and in use.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ListedMount } from '../../src/daemon/list.js';
@@ -110,7 +110,22 @@ def change(n):
     }
   }));
 
-  test('open files go on: they stay the files they are, and a writer follows the copy-up', () => mounted(setup, async (u) => {
+  test('a branch does not become read-only while the kernel writes to files of it itself', () => mounted(setup, async (u) => {
+    const fd = openSync(u.at('n'), 'w+');
+    try {
+      const refused = await tryRemount(u, 'mod=@upper=ro');
+      expect(refused).toMatchObject({ status: 1, stdout: '' });
+      expect(refused.stderr).toMatch(/^tsaufs: .*upper is busy: \/n open for writing; close it, or mount with passthrough=none\n$/);
+      writeSync(fd, 'still written');
+    } finally {
+      closeSync(fd);
+    }
+    await remount(u, 'mod=@upper=ro');
+    expect(readFileSync(u.at('n'), 'utf8')).toBe('still written');
+    expect(() => writeFileSync(u.at('n'), '')).toThrow('EROFS');
+  }));
+
+  test('open files go on: they stay the files they are, and a writer follows the copy-up', () => mounted({ ...setup, options: 'passthrough=none' }, async (u) => {
     const seen = await acting(u, `
 f = os.open('f', os.O_RDWR); x = os.open('d/x', os.O_RDONLY); n = os.open('n', os.O_CREAT | os.O_RDWR)
 os.write(n, b'1')

@@ -4,6 +4,7 @@ import { must } from '../../posix/errno.js';
 import { EFD, eventfd, eventfdAdd } from '../../posix/event.js';
 import { close } from '../../posix/file.js';
 import type { Adapter, BranchInfo, Command, Session, SessionEnd, SessionRequest } from '../adapter.js';
+import type { UnionOptions } from '../../union/options.js';
 import type { InitWishes } from './init.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { checkMountpoint, type Mounted, mountFuse, unmountFuse } from './mount.js';
@@ -71,7 +72,7 @@ class KernelSession implements Session {
     this.portClosed = new Promise((resolve) => port1.on('close', () => resolve()));
     this.port.on('message', (message: FromWorker) => this.hear(message));
 
-    const start: WorkerStart = { union: request.union, wishes: wishes(), control: this.control };
+    const start: WorkerStart = { union: request.union, wishes: wishes(request.union), control: this.control };
     const worker = new Worker(workerUrl, {
       name: 'tsaufs',
       // None of the process's own, such as those that go with `node --eval`.
@@ -220,8 +221,8 @@ class KernelSession implements Session {
   }
 }
 
-function wishes(): InitWishes {
+function wishes(union: UnionOptions): InitWishes {
   const root = geteuid() === 0;
   // Whatever `acl` says: as in AUFS, which asks the branch, nobody gets more than a file's ACL allows him.
-  return { posixAcl: true, passthrough: root, maxWrite: MAX_TRANSFER };
+  return { posixAcl: true, passthrough: root && union.passthrough !== 'none', maxWrite: MAX_TRANSFER };
 }
