@@ -41,6 +41,11 @@ export class Union {
   private readonly u: UnionState;
   private readonly opener: BranchOpener;
   private readonly xino: XinoPlace | null;
+  /**
+   * Directories that are open with a listing that the kernel may keep. Only one handle at a time fills its cache: two that
+   * began before and after a change would put the old names into the new cache.
+   */
+  private readonly listedForCache = new Set<Node>();
   /** The unmount leaves pseudo-links as they are (umount -i). */
   private keepsPlinks = false;
 
@@ -258,7 +263,8 @@ export class Union {
     this.u.trimDirectories();
     this.u.watch?.coverage.cover(node);
     const handle = opendir(this.u, node);
-    handle.cacheable = mayCacheListing(this.u, node);
+    handle.cacheable = !this.listedForCache.has(node) && mayCacheListing(this.u, node);
+    if (handle.cacheable) this.listedForCache.add(node);
     return handle;
   }
 
@@ -274,6 +280,7 @@ export class Union {
   }
 
   releasedir(handle: DirHandle): void {
+    if (handle.cacheable) this.listedForCache.delete(handle.node);
     releasedir(this.u, handle);
   }
 
