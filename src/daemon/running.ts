@@ -5,6 +5,7 @@ import type { UnionEvent } from '../union/events.js';
 import type { UnionOptions } from '../union/options.js';
 import { listenControl, type ControlRequest, type ControlServer } from './control.js';
 import { errorLine, MountError } from './error.js';
+import { outlastFormerMounts } from './former-mounts.js';
 import { firstInForce, optionText, writeInForce, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { checkMountpoint, resolveMountpoint } from './mountpoint.js';
@@ -52,6 +53,7 @@ export async function runMount(request: MountRequest): Promise<RunningMount> {
   const mountpoint = resolveMountpoint(request.mountpoint);
   checkMountpoint(mountpoint, request.union.branches);
   forgetOldMounts(mountpoint);
+  await outlastFormerMounts(request.union.branches, request.log);
   const directory = request.state?.directory ?? createStateDirectory();
   let session: Session | undefined;
   try {

@@ -82,6 +82,7 @@ function isHome(u: UnionState, moving: Node, newParent: Node, newName: string, b
 /** Step 3; `moving` has its new place. Its layers are looked up, for what a lookup finds is what counts. */
 export function settleLayers(u: UnionState, taken: LayersTaken, moving: Node, branch: Branch): void {
   const { parent, name } = moving;
+  u.watch?.distrustNames();
   if (parent === null || !probe(u, parent, name, lower)) throw new Errno(E.ESTALE);
   u.forgetDescriptors(moving);
   moving.layers = lower.layers;

@@ -108,6 +108,11 @@ export class Watch {
     return this.fresh ? (this.coverage.inForce(node)?.names ?? null) : null;
   }
 
+  /** From here on the operation of the moment looks for names that it has made itself: the branches are asked. */
+  distrustNames(): void {
+    this.fresh = false;
+  }
+
   /** Nodes that handles write to past us, once for each. */
   private readonly writers: Node[] = [];
 

@@ -58,6 +58,25 @@ describe.skipIf(obstacle !== undefined)(`a mounted union${obstacle === undefined
     expect(await listed(mountpoint)).toBeUndefined();
   });
 
+  test('is mounted again only when the process that wrote to its branches is over', async () => {
+    await mount();
+    const former = (await listed(mountpoint))!;
+    process.kill(former.pid, 'SIGSTOP');
+    try {
+      // As umount(8), which returns while the process still has to put down what it knows.
+      const unmount = `import ctypes, sys; sys.exit(ctypes.CDLL(None).umount2(sys.argv[1].encode(), 0))`;
+      expect((await run('python3', ['-c', unmount, mountpoint])).status).toBe(0);
+      const again = mount();
+      await Promise.race([again, new Promise((resolve) => setTimeout(resolve, 1000))]);
+      process.kill(former.pid, 'SIGCONT');
+      await again;
+      expect(isAlive(former)).toBe(false);
+    } finally {
+      if (isAlive(former)) process.kill(former.pid, 'SIGCONT');
+    }
+    expect((await tsaufs(['umount', 'm'], { cwd: root })).status).toBe(0);
+  });
+
   test.each([
     ['-o br=a:b none m'],
     ['-o br=a:b m'],
