@@ -95,7 +95,8 @@ export class KnownNames {
 
 /** All names of a directory on its branch; null where they are too many, cannot be had, or ignore case. */
 function namesOf(directory: number): Set<string> | null {
-  const fd = openat(directory, '.', O.RDONLY | O.DIRECTORY, 0);
+  // Nobody asked to read it: its access time is not to change. Only the owner and root can have it so.
+  const fd = openat(directory, '.', O.RDONLY | O.DIRECTORY | O.NOATIME, 0);
   if (fd < 0) return null;
   const names = new Set<string>();
   flags.u32[0] = 0;
