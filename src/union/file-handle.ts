@@ -234,7 +234,8 @@ export function read(u: UnionState, handle: FileHandle, offset: number, size: nu
 export function prefill(handle: FileHandle, address: number, most: number): number {
   const { fd, size, branch, node } = handle;
   if (size === 0 || size > most || node.handles > 1 || node.type !== S.IFREG) return 0;
-  if ((handle.flags & O.ACCMODE) === O.WRONLY || handle.flags & O.DIRECT) return 0;
+  // It changes the access time as the read that is to be expected would; of who may write it is not.
+  if ((handle.flags & O.ACCMODE) !== O.RDONLY || handle.flags & O.DIRECT) return 0;
   const got = branch.pace === PACE.MEMORY ? pread(fd, address, size, 0) : preadNowait(fd, address, size, 0);
   return got === size ? size : 0;
 }
