@@ -125,6 +125,7 @@ export function settle(u: UnionState): void {
   u.epoch++;
   for (const [index, branch] of u.branches.entries()) branch.index = index;
   u.policy.mfsBranch = null;
+  u.plinks.branchesChanged();
   u.watch?.coverage.uncoverAll();
   for (const node of u.nodes.all()) {
     if (!node.isDirectory) continue;

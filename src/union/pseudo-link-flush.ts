@@ -26,6 +26,8 @@ export function flushPseudoLinks(u: UnionState, branch?: Branch): void {
     unlinkat(link.branch.plinkDir, link.name, 0);
     u.plinks.forget(ino);
   }
+  const left = new Set([...u.plinks.entries()].map(([, link]) => link.branch));
+  for (const ended of new Set([...ending.values()].map((link) => link.branch))) if (!left.has(ended)) u.plinks.ended(ended);
 }
 
 const counted = new Stat();
@@ -41,7 +43,7 @@ function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): v
   const walk = (directory: Node): void => {
     const { names, types, inodes, branches } = list(u, directory);
     for (let i = 0; i < names.length; i++) {
-      if (types[i] !== DT.DIR && !links.has(listedInode(branches[i], inodes[i]))) continue;
+      if (types[i] !== DT.DIR && !mayShow(u, directory, names[i], branches[i], links.get(listedInode(branches[i], inodes[i])))) continue;
       const node = lookup(u, directory, names[i], st);
       if (node === null) continue;
       // Held: dropping its last child would drop it while we walk it.
@@ -53,6 +55,12 @@ function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): v
     }
   };
   walk(u.root);
+}
+
+/** Whether a name shows the copy; not, after a crash, if the file under it was changed since, which may be another. */
+function mayShow(u: UnionState, directory: Node, name: string, branch: Branch, link: PseudoLink | undefined): boolean {
+  if (link?.unchangedSince === undefined || link.branch === branch) return link !== undefined;
+  return statat(u.directoryOn(directory, branch), name, counted) >= 0 && counted.ctime <= link.unchangedSince;
 }
 
 /** A node that is found by its pseudo-link only goes back to a name, or to none. */

@@ -8,6 +8,7 @@ import { S, type Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory } from './copyup.js';
 import { Node } from './node.js';
+import { forgetNote, notePseudoLinks } from './pseudo-link-recovery.js';
 import { removeTree } from './remove-tree.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -19,11 +20,17 @@ export interface PseudoLink {
   name: string;
   /** The names that a user sees: counted below at the copy-up, then kept by link and unlink. */
   nlink: number;
+  /** Restored after a crash: a lower file that was changed later (seconds) may be another one. */
+  unchangedSince?: number;
 }
 
 export class PseudoLinks {
   private readonly links = new Map<number, PseudoLink>();
   private readonly directories = new Map<Branch, Node>();
+  /** Branches whose note tells the file systems of now. */
+  private readonly noted = new Set<Branch>();
+
+  constructor(private readonly branches: () => readonly Branch[]) {}
 
   get size(): number {
     return this.links.size;
@@ -61,6 +68,10 @@ export class PseudoLinks {
     if (branch.plinkDir < 0) return;
     const former = this.links.get(ino);
     if (former?.branch === branch) return;
+    if (!this.noted.has(branch)) {
+      notePseudoLinks(branch, this.branches());
+      this.noted.add(branch);
+    }
     const linkName = `${String(ino)}.${String(inoBelow)}`;
     let result = linkat(dirfd, name, branch.plinkDir, linkName, 0);
     if (result === -E.EEXIST) {
@@ -110,6 +121,22 @@ export class PseudoLinks {
   /** The link in `.wh..wh.plnk` has been taken away. */
   forget(ino: number): void {
     this.links.delete(ino);
+  }
+
+  /** One that an earlier mount has left. */
+  restore(ino: number, link: PseudoLink): void {
+    this.links.set(ino, link);
+  }
+
+  /** Branches came or went, and file systems with them. */
+  branchesChanged(): void {
+    this.noted.clear();
+  }
+
+  /** Nothing on the branch is to be restored after a crash. */
+  ended(branch: Branch): void {
+    forgetNote(branch);
+    this.noted.delete(branch);
   }
 
   entries(): IterableIterator<[number, PseudoLink]> {

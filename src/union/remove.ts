@@ -61,6 +61,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
   });
   if (node !== undefined) dropName(u, node, parent, name, nlink);
   parent.version++;
+  u.shownTimes.changed(parent);
   u.event('unlink', branch, () => childPath(parent, name));
 }
 
@@ -86,6 +87,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   u.watch?.coverage.uncover(node);
   dropName(u, node, parent, name, 1);
   parent.version++;
+  u.shownTimes.changed(parent);
   u.event('rmdir', branch, () => childPath(parent, name));
 }
 

@@ -122,6 +122,8 @@ function move(
   };
   const steps: Steps = { branch, from, name, to, newName, wasWhiteout, hide, makesOpaque, describe };
   withAnchor(u, victim, newParent, newName, () => carryOut(steps, taken !== null, victim));
+  u.shownTimes.changed(parent);
+  u.shownTimes.changed(newParent);
   if (hide) u.event('whiteout', branch, () => childPath(parent, name));
 
   if (victim !== undefined) {

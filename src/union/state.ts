@@ -67,7 +67,7 @@ export class UnionState {
   readonly files = new HandleTable<FileHandle>();
   readonly directories = new HandleTable<DirHandle>();
   readonly room = new DescriptorRoom();
-  readonly plinks = new PseudoLinks();
+  readonly plinks = new PseudoLinks(() => this.branches);
   readonly policy = new PolicyMemory();
   readonly shownTimes = new ShownTimes();
   readonly leftBehind = new LeftBehind();

@@ -57,6 +57,14 @@ export class ShownTimes {
     out.mtimeNsec = shown.mtimeNsec;
   }
 
+  /**
+   * A name in the directory came or went. To be told, since the branch's own time may stay what it was: Linux gives a
+   * directory that gets a hard link the coarse time of the linked inode, which may be that of the copy-up.
+   */
+  changed(node: Node): void {
+    if (this.times.size > 0) this.times.delete(node.ino);
+  }
+
   forget(node: Node): void {
     this.times.delete(node.ino);
   }

@@ -24,6 +24,7 @@ import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
+import { recoverPseudoLinks } from './pseudo-link-recovery.js';
 import { rename } from './rename.js';
 import { rmdir, unlink } from './remove.js';
 import { type Caller, type Hooks, UnionState } from './state.js';
@@ -59,6 +60,7 @@ export class Union {
       checkXino(options);
       openBranches(this.u, this.opener);
       makeRoot(this.u);
+      recoverPseudoLinks(this.u);
       this.watchAsAsked();
     } catch (error) {
       this.close();
@@ -358,7 +360,11 @@ export class Union {
 
   /** At the end nobody can be told: what cannot be flushed stays for the next mount or for `tsaufs check`. */
   private flushPlinks(): void {
-    if (this.u.plinks.size === 0 || this.keepsPlinks) return;
+    if (this.u.plinks.size === 0) return;
+    if (this.keepsPlinks) {
+      for (const branch of this.u.branches) this.u.plinks.ended(branch);
+      return;
+    }
     try {
       flushPseudoLinks(this.u);
     } catch (error) {

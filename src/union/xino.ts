@@ -9,7 +9,7 @@ import type { Branch } from './branch.js';
 import type { FileSystem } from './file-system.js';
 
 /** Room for a branch's own numbers below the index of its file system: both fit in 2^52 together. */
-const FILE_SYSTEM_STRIDE = 2 ** 40;
+export const FILE_SYSTEM_STRIDE = 2 ** 40;
 /** Numbers for files whose own may not be used: counted up from here, to FIRST_HASHED_INODE. */
 const FIRST_FREE_NUMBER = 2 ** 52;
 

@@ -31,6 +31,8 @@ const file = (text: string) => ({ text, mode: 0o640, mtime: OLD });
 const lower = { 'f': file('lower f'), 'd/g': file('lower g'), 'd/s/h': file('lower h'), 'd/e': null, 'l': { to: 'f' } };
 const over = (upper: Record<string, never> | object, more: Partial<Case> = {}): Omit<Case, 'act'> =>
   ({ branches: [['rw', upper as never], ['ro', lower]], ...more });
+const links = { 'a': file('linked'), 'd/b': { same: 'a' }, 'c': { same: 'a' } };
+const overLinks = (more: Partial<Case> = {}): Omit<Case, 'act'> => ({ branches: [['rw'], ['ro', links]], ...more });
 let held: FileHandle;
 const owner = isRoot ? { uid: 12, gid: 34 } : {};
 
@@ -89,10 +91,18 @@ const cases: Record<string, Case> = {
   // Links
   'link of an upper file': { ...over({ u: file('upper u') }), act: (t) => t.link('u', 'd/n') },
   'link over a whiteout': { ...over({ u: file('upper u') }), first: (t) => t.unlink('d/g'), act: (t) => t.link('u', 'd/g') },
+  'link of a lower file': { ...over({}), act: (t) => t.link('f', 'd/n') },
+  'link of a lower file over a whiteout': { ...over({}), first: (t) => t.unlink('d/g'), act: (t) => t.link('f', 'd/g') },
   'link of a lower file, noplink': { ...over({}, { options: { plink: false } }), act: (t) => t.link('f', 'd/n') },
   'link of a lower file over a whiteout, noplink': {
     ...over({}, { options: { plink: false } }), first: (t) => t.unlink('d/g'), act: (t) => t.link('f', 'd/g'),
   },
+  'copy-up of a file with several names': { ...overLinks(), act: (t) => t.write('d/b', 'new') },
+  'use of another name of a copy': { ...overLinks(), first: (t) => t.write('a', 'new'), act: (t) => t.write('d/b', 'NEW') },
+  'unlink of a pseudo-linked name': { ...overLinks(), first: (t) => t.write('a', 'new'), act: (t) => t.unlink('a') },
+  'unlink of the other pseudo-linked name': { ...overLinks(), first: (t) => t.write('a', 'new'), act: (t) => t.unlink('d/b') },
+  'rename of a pseudo-linked name': { ...overLinks(), first: (t) => t.write('a', 'new'), act: (t) => t.rename('a', 'd/n') },
+  'rename of the other pseudo-linked name': { ...overLinks(), first: (t) => t.write('a', 'new'), act: (t) => t.rename('d/b', 'n') },
 
   // Rename
   'rename of an upper file': { ...over({ u: file('upper u') }), act: (t) => t.rename('u', 'd/s/n') },
