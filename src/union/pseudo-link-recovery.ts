@@ -1,69 +1,21 @@
 // Pseudo-links of a mount that was killed. What lies in `.wh..wh.plnk` then may be the only name of a changed file whose
 // other names are on a lower branch: they would show what it was before.
 //
-// While a mount has pseudo-links on a branch, an extended attribute of `.wh..wh.plnk` says what the inode numbers in
-// their names mean: which file systems they count from. The next mount finds it, ties the names to the copies again and
-// makes them real, as at an unmount. An unmount takes it away; so what `umount -i` leaves is left alone, as in AUFS.
+// While a mount has pseudo-links on a branch there is a note of them (pseudo-link-note.ts). The next mount finds it, ties
+// the names to the copies again and makes them real, as at an unmount. An unmount takes it away; so what `umount -i`
+// leaves is left alone, as in AUFS.
 
 import { DT, readDirectory } from '../posix/directory.js';
 import { Errno, must } from '../posix/errno.js';
 import { O, close, openat } from '../posix/file.js';
-import { allocate } from '../posix/memory.js';
 import { Stat, statat } from '../posix/stat.js';
-import { fgetxattr, fremovexattr, fsetxattr } from '../posix/xattr.js';
 import type { Branch } from './branch.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
+import { type Note, forgetNote, readNote } from './pseudo-link-note.js';
 import type { PseudoLink } from './pseudo-link.js';
 import { recordedBranch } from './rename-record.js';
 import type { UnionState } from './state.js';
 import { FILE_SYSTEM_STRIDE, keepInode } from './xino.js';
-
-/** Root's cannot be set by others; an ordinary user has the other. */
-const ATTRIBUTES = ['trusted.tsaufs.plinks', 'user.tsaufs.plinks'];
-const LONGEST = 65_536;
-
-interface Note {
-  /** Seconds; what was changed on a lower branch since then may be another file. */
-  time: number;
-  /** The branches by AUFS's name for them, and the index of the file system of each; see xino.ts. */
-  branches: [string, number][];
-}
-
-/** Before a branch gets its first pseudo-link. Where there are no such attributes a crash ends the ties, as in AUFS. */
-export function notePseudoLinks(branch: Branch, branches: readonly Branch[]): void {
-  const note: Note = { time: Date.now() / 1000, branches: branches.map((each) => [recordedBranch(each), each.home.index]) };
-  const data = Buffer.from(JSON.stringify(note), 'latin1');
-  if (data.length > LONGEST) return;
-  const block = allocate(data.length);
-  data.copy(block.bytes);
-  ATTRIBUTES.some((attribute) => fsetxattr(branch.plinkDir, attribute, block.address, data.length, 0) >= 0);
-}
-
-/** The pseudo-links have ended, or are to be left. */
-export function forgetNote(branch: Branch): void {
-  if (branch.plinkDir < 0) return;
-  for (const attribute of ATTRIBUTES) fremovexattr(branch.plinkDir, attribute);
-}
-
-function readNote(branch: Branch): Note | null {
-  const block = allocate(LONGEST);
-  for (const attribute of ATTRIBUTES) {
-    const length = fgetxattr(branch.plinkDir, attribute, block.address, LONGEST);
-    if (length > 0) return parse(block.bytes.latin1Slice(0, length));
-  }
-  return null;
-}
-
-function parse(text: string): Note | null {
-  try {
-    const { time, branches } = JSON.parse(text) as Note;
-    const valid = typeof time === 'number' && Array.isArray(branches) && branches.every((each) => Array.isArray(each));
-    return valid ? { time, branches } : null;
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return null;
-    throw error;
-  }
-}
 
 /** Ends the pseudo-links that a killed mount has left: every name that showed a copy becomes a real link of it. */
 export function recoverPseudoLinks(u: UnionState): void {

@@ -8,7 +8,7 @@ import { S, type Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory } from './copyup.js';
 import { Node } from './node.js';
-import { forgetNote, notePseudoLinks } from './pseudo-link-recovery.js';
+import { forgetNote, notePseudoLinks } from './pseudo-link-note.js';
 import { removeTree } from './remove-tree.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
