@@ -106,7 +106,8 @@ async function waitForEnd(found: FoundState, mountpoint: string): Promise<void> 
   const deadline = Date.now() + patience;
   while (isAlive(found.state) && (found.state.background || stateRemains(found))) {
     if (Date.now() > deadline) {
-      throw new MountError(`${mountpoint} is unmounted, but its process ${found.state.pid} has not ended yet; see ${found.state.log ?? 'it'}`);
+      throw new MountError(`${mountpoint} is unmounted, but its process ${found.state.pid} has not ended yet: another mount `
+        + `namespace (a container, unshare) may hold a copy of the mount; see ${found.state.log ?? 'it'}`);
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
