@@ -96,6 +96,8 @@ export class Watch {
   look(node: Node): void {
     const cover = this.coverage.inForce(node);
     if (cover === undefined || !this.coverage.names.wanted(node, cover)) return;
+    // Not trusted while the events are being taken: what they bring about looks names up itself.
+    this.fresh = false;
     if (!this.urgent) this.notice();
     this.fresh = true;
   }
