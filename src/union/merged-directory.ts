@@ -59,6 +59,7 @@ export function opendir(u: UnionState, node: Node): DirHandle {
 
 export function releasedir(u: UnionState, handle: DirHandle): void {
   for (const branch of handle.layers) branch.opens--;
+  forgetListing(u, handle);
   u.directories.remove(handle.id);
   handle.node.handles--;
   u.nodes.drop(handle.node);
@@ -124,11 +125,19 @@ function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: St
 }
 
 function listingFrom(u: UnionState, handle: DirHandle, cookie: number): Listing {
-  if (cookie === 0 || handle.listing === null) handle.listing = list(u, handle.node);
-  return handle.listing;
+  if (cookie !== 0 && handle.listing !== null) return handle.listing;
+  forgetListing(u, handle);
+  const listing = list(u, handle.node);
+  u.listings.hold(listing.names.length);
+  return (handle.listing = listing);
 }
 
-/** Reads all layers of a directory. A directory that was removed is empty. */
+function forgetListing(u: UnionState, handle: DirHandle): void {
+  if (handle.listing !== null) u.listings.hold(-handle.listing.names.length);
+  handle.listing = null;
+}
+
+/** Reads all layers of a directory. A directory that was removed is empty. Throws ENOMEM where names are too many. */
 export function list(u: UnionState, node: Node): Listing {
   u.refresh(node);
   const listing: Listing = { names: [], types: [], inodes: [], branches: [], version: node.version };
@@ -140,7 +149,9 @@ export function list(u: UnionState, node: Node): Listing {
     const branch = layers[i];
     const start = listing.names.length;
     const whiteouts: string[] = [];
+    let read = 0;
     readLayer(u, node, i, (name, type, ino) => {
+      if ((++read & 1023) === 0) u.listings.check(start + read);
       if (name.startsWith(WHITEOUT_PREFIX)) {
         // AUFS's own entries, and what would be the whiteout of a whiteout.
         if (!branch.whiteouts || name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
@@ -192,9 +203,11 @@ function glanceAtLayer(u: UnionState, node: Node, layer: number, visit: (name: s
 }
 
 function readAll(fd: number, visit: (name: string, type: number, ino: number) => void): void {
-  const result = readDirectory(fd, visit);
-  close(fd);
-  must(result);
+  try {
+    must(readDirectory(fd, visit));
+  } finally {
+    close(fd);
+  }
 }
 
 /**

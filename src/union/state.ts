@@ -13,6 +13,7 @@ import { type FileHandle, HandleTable } from './file-handle.js';
 import { LeftBehind } from './left-behind.js';
 import type { DirHandle } from './merged-directory.js';
 import type { Node} from './node.js';
+import { ListingRoom } from './listing-room.js';
 import { NodeTable } from './node.js';
 import type { UnionOptions } from './options.js';
 import { isStricter } from './permission.js';
@@ -67,6 +68,7 @@ export class UnionState {
   readonly files = new HandleTable<FileHandle>();
   readonly directories = new HandleTable<DirHandle>();
   readonly room = new DescriptorRoom();
+  readonly listings = new ListingRoom();
   readonly plinks = new PseudoLinks(() => this.branches);
   readonly policy = new PolicyMemory();
   readonly shownTimes = new ShownTimes();
