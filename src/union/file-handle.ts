@@ -170,8 +170,8 @@ function writable(branch: Branch): boolean {
 /**
  * Whether reads and writes may go to the branch without us. The file must be where it will be when it has been changed:
  * from another branch a copy-up brings it away, which all who have it open have to see (passthrough=all: need not see,
- * left-behind.ts). And a write past us takes no
- * set-id bits away (Linux 6.18), so it is for root, who may write and keep them, and for files without.
+ * left-behind.ts). And a write past us takes no set-id bits away (Linux 6.18), so it is for root, who may write and keep
+ * them, and for files without.
  */
 function mayPass(u: UnionState, handle: FileHandle, mode: number): boolean {
   if (u.options.passthrough === 'none') return false;
