@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import { Transform } from 'node:stream';
+import { LayerError } from './error.js';
+
+/** Counts and digests the bytes that pass through it, and fails beyond a limit. */
+export class Meter extends Transform {
+  bytes = 0;
+  private readonly hash = createHash('sha256');
+
+  constructor(limit = Infinity, onProgress?: (bytes: number) => void) {
+    super({
+      highWaterMark: 4 << 20,
+      transform: (piece: Buffer, _encoding, done) => {
+        this.bytes += piece.length;
+        if (this.bytes > limit) {
+          done(new LayerError(`the layer has more than ${limit} bytes uncompressed, the limit; allow more with --max-bytes`));
+          return;
+        }
+        this.hash.update(piece);
+        onProgress?.(this.bytes);
+        done(null, piece);
+      },
+    });
+  }
+
+  /** `sha256:` and hex digits. Once, at the end. */
+  digest(): string {
+    return `sha256:${this.hash.digest('hex')}`;
+  }
+}

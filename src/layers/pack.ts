@@ -1,0 +1,111 @@
+// Packing a branch as a layer: the same branch gives the same bytes, wherever and whenever it is packed.
+
+import { PassThrough, type Readable, pipeline } from 'node:stream';
+import zlib from 'node:zlib';
+import { pack, type Pack } from 'tar-stream';
+import { AT } from '../posix/directory.js';
+import { Errno, must } from '../posix/errno.js';
+import { close, O, openat, pread } from '../posix/file.js';
+import { allocate } from '../posix/memory.js';
+import { nameFromText } from '../posix/name.js';
+import { LayerError, shownName } from './error.js';
+import { Meter } from './meter.js';
+import { type FoundEntry, readTree } from './tree-reader.js';
+import { addFile, addHeader } from './write-tar.js';
+
+export interface PackOptions {
+  /** `none` (default) or `gzip`. */
+  compression?: 'none' | 'gzip';
+  onWarning?: (message: string) => void;
+  /** Bytes of the uncompressed archive so far. */
+  onProgress?: (bytes: number) => void;
+}
+
+export interface LayerSummary {
+  /** `sha256:` and the digest, in hex, of the uncompressed archive. */
+  diffId: string;
+  /** The same of the stream as it came out: the digest of the layer's blob. */
+  digest: string;
+  /** Bytes that came out. */
+  blobSize: number;
+  /** Bytes of the uncompressed archive. */
+  archiveSize: number;
+  /** Bytes of the files' contents; hard links count once. */
+  size: number;
+  entries: number;
+}
+
+export interface PackedLayer extends Readable {
+  /** Settles when the stream has ended: it must be read to its end. Rejects with what the stream fails with. */
+  readonly summary: Promise<LayerSummary>;
+}
+
+/** Packs a branch (a path as text) as a layer's archive. The stream fails with a LayerError: one line. */
+export function packLayer(directory: string, options: PackOptions = {}): PackedLayer {
+  const archive = pack();
+  const clear = new Meter(Infinity, options.onProgress);
+  const blob = new Meter();
+  const counted = { size: 0, entries: 0 };
+  const out = new PassThrough({ highWaterMark: 1 << 20 });
+  const summary = new Promise<LayerSummary>((resolve, reject) => {
+    const ended = (error: Error | null | undefined): void => {
+      if (error) reject(error);
+      else if (options.compression === 'gzip') resolve(summarise(clear, blob.digest(), blob.bytes, counted));
+      else resolve(summarise(clear, null, clear.bytes, counted));
+    };
+    const source = archive as unknown as NodeJS.ReadableStream;
+    // No name and no time in gzip's header: zlib writes none.
+    if (options.compression === 'gzip') pipeline(source, clear, zlib.createGzip({ chunkSize: 1 << 18 }), blob, out, ended);
+    else pipeline(source, clear, out, ended);
+  });
+  summary.catch(() => undefined);
+  void fill(archive, directory, options.onWarning ?? (() => undefined), counted);
+  return Object.assign(out, { summary });
+}
+
+function summarise(clear: Meter, digest: string | null, blobSize: number, counted: { size: number; entries: number }): LayerSummary {
+  const diffId = clear.digest();
+  return { diffId, digest: digest ?? diffId, blobSize, archiveSize: clear.bytes, ...counted };
+}
+
+async function fill(archive: Pack, directory: string, warn: (message: string) => void, counted: { size: number; entries: number }): Promise<void> {
+  try {
+    const root = must(openat(AT.FDCWD, nameFromText(directory), O.PATH | O.DIRECTORY, 0), directory);
+    try {
+      for (const found of readTree(root, warn)) {
+        if (archive.destroyed) return;
+        counted.entries++;
+        counted.size += found.entry.size;
+        if (found.entry.size > 0) await addContent(archive, found);
+        else await addHeader(archive, found.entry);
+      }
+      archive.finalize();
+    } finally {
+      close(root);
+    }
+  } catch (error) {
+    archive.destroy(error instanceof Errno ? new LayerError(error.message) : error as Error);
+  }
+}
+
+async function addContent(archive: Pack, { entry, dirfd, name }: FoundEntry): Promise<void> {
+  const fd = must(openat(dirfd, name, O.RDONLY | O.NOFOLLOW, 0), shownName(entry.name));
+  try {
+    await addFile(archive, entry, contentOf(fd, entry.size, entry.name));
+  } finally {
+    close(fd);
+  }
+}
+
+const PIECE = 1 << 20;
+const buffer = allocate(PIECE);
+
+/** Exactly `size` bytes: a file that was truncated meanwhile is an error, what was appended is left out. */
+function* contentOf(fd: number, size: number, name: string): Generator<Buffer> {
+  for (let at = 0; at < size;) {
+    const count = must(pread(fd, buffer.address, Math.min(PIECE, size - at), at), shownName(name));
+    if (count === 0) throw new LayerError(`${shownName(name)} became shorter while it was packed`);
+    at += count;
+    yield Buffer.from(buffer.bytes.subarray(0, count));
+  }
+}

@@ -1,0 +1,170 @@
+// Reading a tar archive. tar-stream takes it apart; its extended headers are read here, since it decodes them as UTF-8 and
+// so loses xattrs and names that are anything else.
+
+import type { Readable } from 'node:stream';
+import { extract, type Header } from 'tar-stream';
+import type { EntryType, LayerEntry } from './entry.js';
+import { LayerError, shownName } from './error.js';
+import { type PaxRecords, readPax, readPaxTime } from './pax.js';
+
+/** Gets an archive's entries, in its order; a throw ends the reading. */
+export interface EntryVisitor {
+  entry(entry: LayerEntry): void;
+  /** A piece of the last entry's content, in order. Valid during the call. */
+  data(piece: Buffer): void;
+  /** The last entry's content is complete. Called for every entry. */
+  end(): void;
+}
+
+/** Reads an uncompressed archive to its end. Rejects with what the visitor has thrown, or a LayerError. */
+export function readTar(input: Readable, visitor: EntryVisitor): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const archive = extract({ filenameEncoding: 'latin1', highWaterMark: 4 << 20 } as object);
+    const records = readRecordsExactly(archive as unknown as Internals);
+    const fail = (error: unknown): void => {
+      archive.destroy();
+      input.destroy();
+      reject(explained(error));
+    };
+    archive.on('entry', (header, content, next) => {
+      try {
+        const entry = toEntry(header, records());
+        visitor.entry(entry);
+        if (header.size === 0 || header.type === 'directory') {
+          visitor.end();
+          next();
+          return;
+        }
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      content.on('data', (piece) => {
+        try {
+          visitor.data(piece as Buffer);
+        } catch (error) {
+          fail(error);
+        }
+      });
+      content.on('end', () => {
+        try {
+          visitor.end();
+        } catch (error) {
+          fail(error);
+          return;
+        }
+        next();
+      });
+      content.on('error', () => undefined);
+    });
+    archive.on('finish', () => resolve());
+    archive.on('error', fail);
+    archive.on('drain', () => void input.resume());
+    input.on('data', (piece: Buffer) => {
+      if (!archive.destroyed && !archive.write(piece)) input.pause();
+    });
+    input.on('end', () => archive.end(undefined));
+    input.on('error', fail);
+    input.on('close', () => {
+      if (!input.readableEnded) fail(new LayerError('the layer ended early'));
+    });
+  });
+}
+
+function explained(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  if (error.message === 'Unexpected end of data') return new LayerError('the archive ends in the middle of an entry; it is not complete');
+  if (error.message.startsWith('Invalid tar header') || error.message === 'Invalid header') return new LayerError('this is not a tar archive, or it is damaged');
+  if (error.message === 'Header exceeds max size') return new LayerError('the archive has an extended header of more than 4 MiB');
+  return error;
+}
+
+/** The part of tar-stream's Extract that reads extended headers; test/layers/read-tar.test.ts fails should it change. */
+interface Internals {
+  _header: { type: string };
+  _paxGlobal: Record<string, string> | null;
+  _pax: Record<string, string> | null;
+  _decodeLongHeader(header: Buffer): void;
+}
+
+/** Gives a function that says which records, global ones included, hold for the entry at hand. */
+function readRecordsExactly(archive: Internals): () => PaxRecords {
+  const globals: PaxRecords = new Map();
+  let next: PaxRecords | null = null;
+  const decode = archive._decodeLongHeader.bind(archive);
+  archive._decodeLongHeader = (header) => {
+    if (archive._header.type === 'pax-global-header') {
+      readPax(header, globals);
+    } else if (archive._header.type === 'pax-header') {
+      next ??= new Map(globals);
+      readPax(header, next);
+      // What tar-stream itself acts upon.
+      archive._pax = { path: next.get('path') ?? '', linkpath: next.get('linkpath') ?? '', size: next.get('size') ?? '' };
+    } else {
+      decode(header);
+    }
+  };
+  return () => {
+    const records = next ?? globals;
+    next = null;
+    return records;
+  };
+}
+
+const TYPES: Readonly<Record<string, EntryType>> = {
+  'file': 'file',
+  'contiguous-file': 'file',
+  'directory': 'directory',
+  'symlink': 'symlink',
+  'link': 'hardlink',
+  'character-device': 'character-device',
+  'block-device': 'block-device',
+  'fifo': 'fifo',
+};
+
+const XATTR_RECORD = 'SCHILY.xattr.';
+
+function toEntry(header: Header, records: PaxRecords): LayerEntry {
+  const type = TYPES[header.type] as EntryType | undefined;
+  if (type === undefined) throw new LayerError(`${shownName(header.name)}: an entry of a kind that layers do not have`);
+  const entry: LayerEntry = {
+    type,
+    name: records.get('path') ?? header.name,
+    linkname: records.get('linkpath') ?? linkOf(header),
+    mode: header.mode & 0o7777,
+    uid: idOf(records, 'uid', header.uid),
+    gid: idOf(records, 'gid', header.gid),
+    size: type === 'file' ? header.size : 0,
+    mtime: Math.trunc(header.mtime.getTime() / 1000) || 0,
+    mtimeNsec: 0,
+    devMajor: header.devmajor,
+    devMinor: header.devminor,
+    xattrs: [],
+  };
+  if (records.size > 0) takeRecords(entry, records);
+  return entry;
+}
+
+/** tar-stream gives null where there is none, whatever its types say. */
+function linkOf({ linkname }: { linkname: string | null }): string {
+  return linkname ?? '';
+}
+
+function idOf(records: PaxRecords, key: string, inHeader: number): number {
+  const id = Number(records.get(key) ?? inHeader);
+  if (!Number.isInteger(id) || id < 0 || id >= 0xffffffff) throw new LayerError(`the archive has a ${key} that is no number of a user or group`);
+  return id;
+}
+
+function takeRecords(entry: LayerEntry, records: PaxRecords): void {
+  const mtime = records.get('mtime');
+  if (mtime !== undefined) {
+    const { seconds, nanoseconds } = readPaxTime(mtime);
+    entry.mtime = seconds;
+    entry.mtimeNsec = nanoseconds;
+  }
+  for (const [key, value] of records) {
+    if (key.startsWith(XATTR_RECORD)) entry.xattrs.push([key.slice(XATTR_RECORD.length), value]);
+    else if (key.startsWith('GNU.sparse.')) throw new LayerError(`${shownName(entry.name)}: a file packed as sparse; pack the archive again without --sparse`);
+  }
+}
