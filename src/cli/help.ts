@@ -7,6 +7,7 @@ Usage:
   tsaufs remount [-v] -o OPTIONS MOUNTPOINT
   tsaufs umount [-l] MOUNTPOINT…
   tsaufs list [-v] [--json]
+  tsaufs graphdriver [-v] [--socket PATH]
   tsaufs COMMAND --help
   tsaufs --version
 
@@ -28,6 +29,7 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'mount') return (await import('./mount.js')).mountCommand(['--help']);
   if (name === 'remount') return (await import('./remount.js')).remountCommand(['--help']);
   if (name === 'umount' || name === 'unmount') return (await import('./umount.js')).umountCommand(['--help']);
+  if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
   if (name === 'list') return (await import('./list.js')).listCommand(['--help']);
   process.stdout.write(text);
   return 0;

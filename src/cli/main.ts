@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<Command>> = {
   umount: async () => (await import('./umount.js')).umountCommand,
   unmount: async () => (await import('./umount.js')).umountCommand,
   list: async () => (await import('./list.js')).listCommand,
+  graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,
   help: async () => (await import('./help.js')).helpCommand,
 };
 
