@@ -90,9 +90,32 @@ function headerOf(archive: Pack, entry: LayerEntry): Omit<Header, 'size'> {
   return header;
 }
 
+/** Between two entries. tar-stream takes content only for files. */
 function addRecords(archive: Pack, records: string): void {
-  const header = { name: 'PaxHeader', type: 'pax-header', mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) };
-  archive.entry(header as unknown as Header, Buffer.from(records, 'latin1'));
+  const content = Buffer.from(records, 'latin1');
+  archive.push(recordsHeader(content.length));
+  archive.push(content);
+  if (content.length % BLOCK > 0) archive.push(Buffer.alloc(BLOCK - content.length % BLOCK));
+}
+
+const BLOCK = 512;
+
+/** The header of an extended header, pax(1). */
+function recordsHeader(size: number): Buffer {
+  const header = Buffer.alloc(BLOCK);
+  const octal = (value: number, at: number, length: number): unknown => header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1');
+  header.write('PaxHeader', 0, 'latin1');
+  octal(0o644, 100, 8);
+  octal(0, 108, 8);
+  octal(0, 116, 8);
+  octal(size, 124, 12);
+  octal(0, 136, 12);
+  header.write('x', 156, 'latin1');
+  header.write('ustar\x0000', 257, 'latin1');
+  // The sum of the header's bytes with spaces in its own place.
+  header.fill(' ', 148, 156);
+  octal(header.reduce((sum, byte) => sum + byte, 0), 148, 7);
+  return header;
 }
 
 function isAscii(text: string): boolean {
