@@ -4,7 +4,7 @@ import { MountError } from './error.js';
 import { mountAt, mountType } from './mount-table.js';
 
 /** Those of the flags that the kernel can change while something is mounted. */
-export type KernelFlags = Omit<MountFlags, 'allowOther' | 'source'>;
+export type KernelFlags = Omit<MountFlags, 'allowOther' | 'context' | 'source'>;
 
 /**
  * What is in force at a mount point, from proc_pid_mountinfo(5).

@@ -156,7 +156,7 @@ async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Prom
 
 async function setFlags(target: RemountTarget, set: Partial<MountFlags>): Promise<void> {
   const { mountpoint, inForce } = target;
-  const { allowOther, source: _source, ...flags } = set;
+  const { allowOther, context: _context, source: _source, ...flags } = set;
   if (allowOther !== undefined && allowOther !== inForce.flags.allowOther && process.geteuid!() !== 0) {
     throw new MountError('allow_other cannot be set while mounted: unmount and mount anew');
   }

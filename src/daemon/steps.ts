@@ -32,8 +32,8 @@ function isStep(value: unknown): value is RemountStep {
   const step = value as { kind?: unknown; change?: unknown; set?: unknown; action?: unknown } | null;
   switch (step?.kind) {
     case 'change': return isChange(step.change);
-    case 'union': return isSet(step.set, { ...defaultUnionOptions(), xino: '' });
-    case 'mount': return isSet(step.set, defaultMountFlags());
+    case 'union': return isSet(step.set, { ...defaultUnionOptions(), xino: '', squashUid: 0, squashGid: 0 });
+    case 'mount': return isSet(step.set, { ...defaultMountFlags(), context: '' });
     case 'action': return typeof step.action === 'string';
     default: return false;
   }

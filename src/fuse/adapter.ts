@@ -17,6 +17,8 @@ export interface MountFlags {
   readonly atime: 'relatime' | 'noatime' | 'strictatime' | 'default';
   /** Users other than the one who mounts may use it. */
   readonly allowOther: boolean;
+  /** The SELinux label of all files, where SELinux is on. */
+  readonly context?: string | undefined;
 }
 
 export interface SessionRequest {

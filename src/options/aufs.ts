@@ -1,6 +1,7 @@
 import type { UnionOptions } from '../union/options.js';
 import { OptionError } from './error.js';
 import { redirectDir } from './overlay.js';
+import { ownerFlags, ownerOptions } from './owners.js';
 import { parseCopyupPolicy, parseCreatePolicy } from './policy.js';
 import type { Setting } from './settings.js';
 import { unescape, type Token } from './tokens.js';
@@ -65,6 +66,8 @@ const flags = new Map<string, Setting[]>([
   ['nosum', union({ sum: 'none' })],
   ['clean_plink', [{ kind: 'action', action: 'clean_plink' }]],
   ['list_plink', [{ kind: 'action', action: 'list_plink' }]],
+  ['volatile', union({ volatile: true })],
+  ...ownerFlags,
   ['ephemeral', dropLevels['3']()],
   ['nodlgt', noEffect('nodlgt', 'AUFS no longer has it either')],
 ]);
@@ -76,6 +79,8 @@ const valued = new Map<string, (value: string, name: string) => Setting[]>([
   ['cpup', (value) => union({ copyup: parseCopyupPolicy(value) })],
   ['copyup', (value) => union({ copyup: parseCopyupPolicy(value) })],
   ['copyup_policy', (value) => union({ copyup: parseCopyupPolicy(value) })],
+  ['whiteouts', parseWhiteouts],
+  ...ownerOptions,
   ['udba', parseUdba],
   ['passthrough', parsePassthrough],
   ['diropq', parseDiropq],
@@ -100,6 +105,12 @@ function parseUdba(value: string): Setting[] {
   if (value === 'none' || value === 'reval' || value === 'notify') return union({ udba: value });
   if (value === 'fsnotify' || value === 'inotify') return union({ udba: 'notify' });
   throw new OptionError(`mount option udba=${value}: there are none, reval and notify`);
+}
+
+function parseWhiteouts(value: string): Setting[] {
+  if (value === 'aufs') return union({ overlayMarks: false });
+  if (value === 'overlay') return union({ overlayMarks: true });
+  throw new OptionError(`mount option whiteouts=${value}: there are aufs and overlay (AUFS's and those of overlayfs)`);
 }
 
 function parsePassthrough(value: string): Setting[] {

@@ -1,5 +1,6 @@
 import { defaultUnionOptions, type UnionOptions } from '../union/options.js';
 import { formatBranchOption } from './branch.js';
+import { formatOwners } from './owners.js';
 import { formatCreatePolicy } from './policy.js';
 import { defaultMountFlags, type MountFlags } from './settings.js';
 import { escape } from './tokens.js';
@@ -20,6 +21,7 @@ function mountWords(mount: MountFlags): string[] {
     if (mount[name]) words.push(name);
   }
   if (mount.atime !== defaultMountFlags().atime) words.push(mount.atime);
+  if (mount.context !== undefined) words.push(`context="${mount.context}"`);
   if (mount.allowOther) words.push('allow_other');
   return words;
 }
@@ -43,6 +45,9 @@ function unionWords(union: UnionOptions): string[] {
   flag('dirren', union.dirren, usual.dirren);
   // With dirren it means nothing.
   if (union.lowerDirsStay && !union.dirren) words.push('redirect_dir=off');
+  if (union.overlayMarks) words.push('whiteouts=overlay');
+  words.push(...formatOwners(union));
+  flag('volatile', union.volatile, usual.volatile);
   flag('dio', union.dio, usual.dio);
   flag('acl', union.acl, usual.acl);
   flag('warn_perm', union.warnPerm, usual.warnPerm);

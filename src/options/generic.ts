@@ -54,6 +54,11 @@ function parseFlag(name: string): Setting[] | undefined {
 }
 
 function parseValued(name: string, value: string): Setting[] | undefined {
+  if (name === 'context') {
+    const context = unescape(value);
+    if (context === '' || context.includes('"')) throw new OptionError(`mount option context=${value}: not a label`);
+    return mount({ context });
+  }
   if (name === 'fsname') return mount({ source: unescape(value) });
   return silentValued.has(name) ? [] : undefined;
 }

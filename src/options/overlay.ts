@@ -57,7 +57,7 @@ export function overlayBranches(dirs: OverlayDirs): WrittenBranch[] {
 }
 
 /** What goes with the form unless an option says otherwise. */
-export const overlayDefaults: Setting = { kind: 'default', set: { lowerDirsStay: true } };
+export const overlayDefaults: Setting = { kind: 'default', set: { lowerDirsStay: true, overlayMarks: true } };
 
 /**
  * `redirect_dir=`: on is AUFS's `dirren`; with off a directory that a lower branch has is not renamed at all.
@@ -82,17 +82,15 @@ export function parseOverlayOption(token: Token): Setting[] | undefined {
   const { name, value } = token;
   const why = refused.get(name);
   if (why !== undefined && !(value === '0' && switches.has(name))) throw new OptionError(`mount option ${name} is not supported: ${why}`);
-  if (why !== undefined || tuning.has(name)) return [];
-  if (name === 'volatile' && value === undefined) return [note(name, synced)];
+  if (why !== undefined || tuning.has(name) || (name === 'squash_to_root' && value === '0')) return [];
   if (name === 'userxattr' && value === undefined) return [];
-  if (name === 'uidmapping' || name === 'gidmapping') return parseMapping(name, value ?? '');
+  if (name === 'fsync' && (value === '0' || value === 'volatile')) return [{ kind: 'union', set: { volatile: true } }];
   const known = values.get(name);
   return known && parseKnown(name, value ?? '', known);
 }
 
 const note = (text: string, why: string): Setting => ({ kind: 'note', text: `mount option ${text} has no effect: ${why}` });
 
-const synced = 'what is synced is synced';
 const notSupported = Symbol('refused');
 
 /**
@@ -108,7 +106,7 @@ const values = new Map<string, Record<string, null | string | typeof notSupporte
   ['uuid', { on: null, off: null, null: null, auto: null }],
   ['metacopy', { off: null, on: 'data is copied up with the rest' }],
   ['verity', { off: null, on: notSupported, require: notSupported }],
-  ['fsync', { auto: null, strict: null, 1: null, 0: synced, volatile: synced }],
+  ['fsync', { auto: null, strict: null, 1: null, 0: null, volatile: null }],
 ]);
 
 function parseKnown(name: string, value: string, known: Record<string, null | string | typeof notSupported>): Setting[] {
@@ -125,29 +123,16 @@ const tuning = new Set([
 ]);
 
 const labels = 'files keep the labels that they have on their branches';
-const owners = 'files have the owners that they have on their branches';
 
 const refused = new Map([
   ['datadir+', 'there are no data-only layers'],
-  ['context', labels],
   ['fscontext', labels],
   ['defcontext', labels],
   ['rootcontext', labels],
-  ['squash_to_root', owners],
-  ['squash_to_uid', owners],
-  ['squash_to_gid', owners],
   ['xattr_permissions', 'owner and mode of a file are kept in its inode'],
   ['noxattrs', 'extended attributes are shown'],
   ['plugins', 'there are none'],
 ]);
 
 /** Those of them that `=0` turns off. */
-const switches = new Set(['squash_to_root', 'xattr_permissions', 'noxattrs']);
-
-/** `0:0:65536:…`, inside, outside and how many: accepted where it changes nothing. */
-function parseMapping(name: string, value: string): Setting[] {
-  const numbers = value.split(':');
-  const identity = numbers.length % 3 === 0 && numbers.every((number, index) => index % 3 !== 1 || number === numbers[index - 1]);
-  if (!identity) throw new OptionError(`mount option ${name}=${value} is not supported: ${owners}`);
-  return [];
-}
+const switches = new Set(['xattr_permissions', 'noxattrs']);

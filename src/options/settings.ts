@@ -13,6 +13,8 @@ export interface MountFlags {
   sync: boolean;
   dirsync: boolean;
   allowOther: boolean;
+  /** The SELinux label of everything in the mount, mount(8); not looked at where SELinux is off. */
+  context: string | undefined;
   /** Shown as the source in /proc/mounts (`fsname=`). */
   source: string | undefined;
 }
@@ -28,6 +30,7 @@ export function defaultMountFlags(): MountFlags {
     sync: false,
     dirsync: false,
     allowOther: false,
+    context: undefined,
     source: undefined,
   };
 }

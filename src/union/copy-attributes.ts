@@ -7,6 +7,7 @@ import { S, type Stat } from '../posix/stat.js';
 import { fgetxattr, flistxattr, fsetxattr, lgetxattrat, llistxattrat, lsetxattrat } from '../posix/xattr.js';
 import type { Branch } from './branch.js';
 import type { IcexClass } from './options.js';
+import { isOverlayXattr } from './overlay-marks.js';
 import type { UnionState } from './state.js';
 
 /** An inode by descriptor (`name` empty; O_PATH will do), or by directory and name. */
@@ -79,6 +80,8 @@ function copyXattrs(u: UnionState, from: InodeAt, to: InodeAt, target: Branch, w
   must(length);
   for (const attribute of listing.bytes.latin1Slice(0, length - 1).split('\0')) {
     if (attribute === CAPABILITIES && !withCapabilities) continue;
+    // What they say of this directory is not true of the copy.
+    if (u.options.overlayMarks && isOverlayXattr(attribute)) continue;
     const size = from.name === ''
       ? fgetxattr(from.fd, attribute, value.address, value.length)
       : lgetxattrat(from.fd, from.name, attribute, value.address, value.length);

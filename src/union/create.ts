@@ -15,6 +15,7 @@ import { mayRemoveHidden } from './hidden.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { checkName } from './name.js';
 import { Node } from './node.js';
+import { adoptWhiteout, isWhiteoutNumber } from './overlay-marks.js';
 import { createBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
 import { fillAttributes } from './shown.js';
@@ -50,12 +51,16 @@ function prepareAbsent(u: UnionState, parent: Node, name: string, isDirectory: b
   site.branch = branch;
   site.dirfd = u.directoryOn(parent, branch);
   site.whiteout = existing.whiteout === branch;
-  if (site.whiteout) clearBehindWhiteout(u, site.dirfd, name);
+  if (site.whiteout) clearBehindWhiteout(u, branch, site.dirfd, name);
   return site;
 }
 
-/** What stands beside its own whiteout is not seen: left by a crash, or put there directly. */
-export function clearBehindWhiteout(u: UnionState, dirfd: number, name: string): void {
+/**
+ * Where a name is to be made that a whiteout on the branch hides. What stands beside its own whiteout is not seen: left by
+ * a crash, or put there directly.
+ */
+export function clearBehindWhiteout(u: UnionState, branch: Branch, dirfd: number, name: string): void {
+  adoptWhiteout(u, branch, dirfd, name);
   if (statat(dirfd, name, beside) < 0) return;
   mayRemoveHidden(u, dirfd, name);
   removeTree(dirfd, name);
@@ -143,6 +148,8 @@ export function create(
 export function mknod(
   u: UnionState, parent: Node, name: string, mode: number, rdevMajor: number, rdevMinor: number, out: Stat,
 ): Node {
+  // As overlayfs: what would hide the name cannot be shown under it.
+  if (u.options.overlayMarks && (mode & S.IFMT) === S.IFCHR && isWhiteoutNumber(rdevMajor, rdevMinor)) throw new Errno(E.EPERM);
   const at = prepare(u, parent, name, false);
   u.asCaller();
   const result = mknodat(at.dirfd, name, mode, rdevMajor, rdevMinor);

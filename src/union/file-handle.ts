@@ -16,7 +16,7 @@ import { isAnotherThanOpen, openNode } from './place.js';
 import type { Node } from './node.js';
 import { copyUpBranch } from './policy.js';
 import { materializeNames } from './pseudo-link.js';
-import { readSlowly, syncAside, synced, writeSlowly, written } from './slow-call.js';
+import { neverSynced, readSlowly, syncAside, synced, writeSlowly, written } from './slow-call.js';
 import type { UnionState } from './state.js';
 
 export class FileHandle {
@@ -277,6 +277,7 @@ export function release(u: UnionState, handle: FileHandle): void {
 
 /** FSYNC. As AUFS: success for a descriptor that was not opened for writing. */
 export function fsyncFile(u: UnionState, handle: FileHandle, datasync: boolean): void {
+  neverSynced(u);
   const result = synced(u);
   if (result !== null) return void must(result);
   tellLostError(handle);

@@ -3,10 +3,11 @@
 // removed by us, who may, if he could not have done it himself.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { readDirectory } from '../posix/directory.js';
+import { DT, readDirectory } from '../posix/directory.js';
 import { O, close, openat } from '../posix/file.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
 import { WHITEOUT_PREFIX } from './name.js';
+import { isWhiteoutAt } from './overlay-marks.js';
 import type { UnionState } from './state.js';
 
 /** Throws EPERM or ENOTEMPTY where the caller may not remove what lies hidden under `name` in the directory. */
@@ -37,8 +38,9 @@ function checkContents(dirfd: number, name: string, uid: number): void {
     const own = new Stat();
     must(fstat(fd, own));
     const names: string[] = [];
-    must(readDirectory(fd, (child) => {
-      if (!child.startsWith(WHITEOUT_PREFIX)) names.push(child);
+    must(readDirectory(fd, (child, type) => {
+      const isMark = child.startsWith(WHITEOUT_PREFIX) || (type === DT.CHR && isWhiteoutAt(fd, child));
+      if (!isMark) names.push(child);
     }));
     if (names.length > 0 && own.uid !== uid) throw new Errno(E.ENOTEMPTY);
     for (const child of names) check(own, fd, child, uid);

@@ -39,7 +39,7 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
   ensureDirectory(u, newParent, branch);
 
   const dirfd = u.directoryOn(newParent, branch);
-  if (target.whiteout === branch) clearBehindWhiteout(u, dirfd, newName);
+  if (target.whiteout === branch) clearBehindWhiteout(u, branch, dirfd, newName);
   if (node.removed) must(linkFd(anchorOf(node), dirfd, newName));
   else linkHeld(u, node, dirfd, newName);
   reveal(u, newParent, newName, branch, dirfd);
@@ -72,7 +72,7 @@ function copyUpAs(
 ): Node {
   ensureDirectory(u, newParent, branch);
   const dirfd = u.directoryOn(newParent, branch);
-  if (target.whiteout === branch) clearBehindWhiteout(u, dirfd, newName);
+  if (target.whiteout === branch) clearBehindWhiteout(u, branch, dirfd, newName);
   if (u.options.plink) {
     copyUp(u, node, branch, { as: { parent: newParent, name: newName } });
     try {

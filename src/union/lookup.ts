@@ -7,12 +7,13 @@ import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { WHITEOUT_PREFIX, checkName } from './name.js';
 import { Node } from './node.js';
+import { hidesBelow, isWhiteoutDevice } from './overlay-marks.js';
 import { MAY_SEARCH, isStricter, mayEnter } from './permission.js';
 import { redirectPlink } from './pseudo-link.js';
 import { probeRenamed } from './renamed-directory.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
-import { hasWhiteout, isNotThere, isOpaque } from './whiteout.js';
+import { hasWhiteout, isNotThere } from './whiteout.js';
 import { freshInode, sameInode, unionInode } from './xino.js';
 
 /** What lookup found of one name; reused from call to call. */
@@ -65,6 +66,11 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
       throw new Errno(-result);
     }
     const type = stat.mode & S.IFMT;
+    if (type === S.IFCHR && u.options.overlayMarks && branch.whiteouts && isWhiteoutDevice(stat)) {
+      into.whiteout = branch;
+      if (merged !== null) into.limit = branch.index - 1;
+      break;
+    }
     if (into.type === 0) {
       into.type = type;
       into.layers = branch.alone;
@@ -91,7 +97,7 @@ function directoryIsOpaque(u: UnionState, parent: Node, layer: number, name: str
   if (layer === parent.layers.length - 1 && u.branches.length - 1 === (parent.layers[layer]).index) return false;
   const fd = u.openChild(parent, layer, name);
   try {
-    return isOpaque(fd);
+    return hidesBelow(u, fd);
   } finally {
     u.closeChild(fd);
   }

@@ -12,9 +12,10 @@ import { copyUpOnOpen } from './copyup-on-open.js';
 import { Probe, lookup, nodeOf } from './lookup.js';
 import { NAME_LONGEST, WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
+import { isWhiteoutAt } from './overlay-marks.js';
 import { PACE } from './pace.js';
 import { MAY_READ, mayEnter } from './permission.js';
-import { syncAside, synced } from './slow-call.js';
+import { neverSynced, syncAside, synced } from './slow-call.js';
 import type { UnionState } from './state.js';
 import { listedInode } from './xino.js';
 
@@ -108,8 +109,9 @@ function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: St
   if (name.length > NAME_LONGEST) return null;
   try {
     // The listing tells where a file is seen: one call, where lookup would ask every layer for whiteouts.
-    // A directory has to be merged.
-    const isFile = listing.types[i] !== DT.DIR && listing.types[i] !== DT.UNKNOWN;
+    // A directory has to be merged, and a device may have become a whiteout.
+    const type = listing.types[i];
+    const isFile = type !== DT.DIR && !mayBeDevice(type);
     if (isFile && listing.version === node.version && node.layers.includes(branch)) {
       if (statat(u.directoryOn(node, branch), name, listed.stat) >= 0) {
         listed.type = listed.stat.mode & S.IFMT;
@@ -145,6 +147,7 @@ export function list(u: UnionState, node: Node): Listing {
   const { layers } = node;
   const hidden = new Set<string>();
   const seen = layers.length > 1 ? new Set<string>() : null;
+  const marks = u.options.overlayMarks;
   for (let i = 0; i < layers.length; i++) {
     const branch = layers[i];
     const start = listing.names.length;
@@ -158,6 +161,10 @@ export function list(u: UnionState, node: Node): Listing {
         whiteouts.push(name.slice(WHITEOUT_PREFIX.length));
         if (!u.options.shwh) return;
       } else if (hidden.has(name)) return;
+      else if (marks && branch.whiteouts && mayBeDevice(type) && isWhiteoutAt(u.directory(node, i), name)) {
+        whiteouts.push(name);
+        return;
+      }
       if (seen !== null) {
         if (seen.has(name)) return;
         seen.add(name);
@@ -173,6 +180,11 @@ export function list(u: UnionState, node: Node): Listing {
     }
   }
   return listing;
+}
+
+/** Whether an entry is a character device, as overlayfs's whiteouts are, as far as the file system tells. */
+function mayBeDevice(type: number): boolean {
+  return type === DT.CHR || type === DT.UNKNOWN;
 }
 
 /** A name beside its own whiteout is hidden, in whatever order the branch listed the two. */
@@ -196,7 +208,7 @@ function readLayer(
 }
 
 /** The same for the union's own sake: a look that no user took leaves the time of access alone, where we may. */
-function glanceAtLayer(u: UnionState, node: Node, layer: number, visit: (name: string) => void): void {
+function glanceAtLayer(u: UnionState, node: Node, layer: number, visit: (name: string, type: number) => void): void {
   const dirfd = u.directory(node, layer);
   const fd = openat(dirfd, '.', O.RDONLY | O.DIRECTORY | O.NOATIME, 0);
   readAll(fd === -E.EPERM ? must(openat(dirfd, '.', O.RDONLY | O.DIRECTORY, 0)) : must(fd), visit);
@@ -220,9 +232,12 @@ export function isEmpty(u: UnionState, node: Node, from = 0): boolean {
   for (let i = 0; i < layers.length; i++) {
     const branch = layers[i];
     const names: string[] = [];
-    glanceAtLayer(u, node, i, (name) => {
-      if (!name.startsWith(WHITEOUT_PREFIX)) names.push(name);
-      else if (branch.whiteouts) hidden.add(name.slice(WHITEOUT_PREFIX.length));
+    glanceAtLayer(u, node, i, (name, type) => {
+      if (name.startsWith(WHITEOUT_PREFIX)) {
+        if (branch.whiteouts) hidden.add(name.slice(WHITEOUT_PREFIX.length));
+      } else if (u.options.overlayMarks && branch.whiteouts && mayBeDevice(type) && isWhiteoutAt(u.directory(node, i), name)) {
+        hidden.add(name);
+      } else names.push(name);
     });
     if (i >= from) for (const name of names) if (!hidden.has(name)) return false;
   }
@@ -231,6 +246,7 @@ export function isEmpty(u: UnionState, node: Node, from = 0): boolean {
 
 /** FSYNCDIR: the layers that take writes. */
 export function fsyncdir(u: UnionState, handle: DirHandle): void {
+  neverSynced(u);
   const { node } = handle;
   const result = synced(u);
   if (result !== null && result !== -E.EINVAL) must(result);

@@ -2,7 +2,7 @@
 
 import { releaseBranch, setPlinkDirectory } from './whiteout.js';
 import { beginWriting } from './begin-writing.js';
-import type { Branch } from './branch.js';
+import { type Branch, UnionError } from './branch.js';
 import type { UnionOptions } from './options.js';
 import { flushPseudoLinks } from './pseudo-link-flush.js';
 import { flushRenamed } from './rename-record.js';
@@ -19,6 +19,7 @@ export function changeOptions(u: UnionState, changes: Partial<UnionOptions>): bo
   const before = u.options;
   const next = { ...before, ...changes };
   if (next.xino !== before.xino) checkXino(next);
+  checkLasting(before, next);
   for (const branch of u.branches) if (branch.writable && !takesWrites(branch, next)) mayEndWriting(u, branch);
   // While the names can still be made: afterwards the pseudo-links would hold until the unmount (aufs(5), clean_plink).
   if ((next.readonly && !before.readonly) || (before.plink && !next.plink)) flushPseudoLinks(u);
@@ -30,7 +31,15 @@ export function changeOptions(u: UnionState, changes: Partial<UnionOptions>): bo
   u.options = next;
   for (const branch of u.branches) openRenamed(u, branch);
   if (next.dirren !== before.dirren) return true;
-  return next.readonly !== before.readonly || 'udba' in changes || 'shwh' in changes || 'dirperm1' in changes;
+  return next.readonly !== before.readonly || 'udba' in changes || 'shwh' in changes || 'dirperm1' in changes || 'overlayMarks' in changes;
+}
+
+/** The kernel keeps the owners it was told, and does not ask again to synchronise once it heard that nothing does. */
+function checkLasting(before: UnionOptions, next: UnionOptions): void {
+  for (const name of ['uidMapping', 'gidMapping', 'squashUid', 'squashGid', 'volatile'] as const) {
+    if (JSON.stringify(next[name]) === JSON.stringify(before[name])) continue;
+    throw new UnionError('owners (uidmapping=, gidmapping=, squash_to_…) and volatile cannot be changed while mounted; unmount, and mount anew');
+  }
 }
 
 function takesWrites(branch: Branch, options: UnionOptions): boolean {

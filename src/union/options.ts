@@ -27,6 +27,13 @@ export interface BranchSpec {
   icex: readonly IcexClass[];
 }
 
+/** Owners from `onBranch` on, `count` of them, are shown as `shown` and on. */
+export interface IdMapping {
+  onBranch: number;
+  shown: number;
+  count: number;
+}
+
 /** Which of several writable branches a new file goes to; seconds between looks at the free space, low water in bytes. */
 export type CreatePolicy =
   | { name: 'tdp' }
@@ -58,6 +65,16 @@ export interface UnionOptions {
    * way, where it is empty there. With dirren it means nothing.
    */
   lowerDirsStay: boolean;
+  /** Whiteouts and opaque marks of overlayfs count beside AUFS's: devices 0:0 and xattrs, see overlay-marks.ts. */
+  overlayMarks: boolean;
+  /** Owners that are shown as others, see owners.ts; empty: as they are. */
+  uidMapping: readonly IdMapping[];
+  gidMapping: readonly IdMapping[];
+  /** The one owner that everything is shown to have. */
+  squashUid: number | null;
+  squashGid: number | null;
+  /** Nothing is synchronised with the disk: after a crash the writable branches are lost. */
+  volatile: boolean;
   /** Path of the external inode number file; null for `noxino`, undefined for the default place. */
   xino: string | null | undefined;
   truncXib: boolean;
@@ -87,6 +104,12 @@ export function defaultUnionOptions(): UnionOptions {
     sum: 'none',
     dirren: false,
     lowerDirsStay: false,
+    overlayMarks: false,
+    uidMapping: [],
+    gidMapping: [],
+    squashUid: null,
+    squashGid: null,
+    volatile: false,
     xino: undefined,
     truncXib: false,
     truncXino: false,

@@ -13,13 +13,13 @@ import { S, Stat, fstat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { Probe, probe } from './lookup.js';
 import type { Node } from './node.js';
+import { hidesBelow } from './overlay-marks.js';
 import { showsBelow } from './remove.js';
 import {
   NAME_RECORD, PATH_RECORD, RECORDED_PATH_LONGEST, dropRecords, forgetRenamed, noteRenamed, readRecord, type RenameRecord, writeRecord,
 } from './rename-record.js';
 import { pathOn } from './renamed-directory.js';
 import type { UnionState } from './state.js';
-import { isOpaque } from './whiteout.js';
 
 /** A rename that takes the directory's lower parts along. */
 export interface LayersTaken {
@@ -49,7 +49,7 @@ export function takeLayers(u: UnionState, moving: Node, newParent: Node, newName
     must(fstat(u.directory(moving, layer), st));
     records.set(part, { ino: st.ino, origin: originIn(newParent, part, pathOn(moving, part)) });
   }
-  const wasOpaque = isOpaque(dirfd);
+  const wasOpaque = hidesBelow(u, dirfd);
   const showsOther = showsBelow(u, newParent, newName, branch);
   const home = showsOther && isHome(u, moving, newParent, newName, branch, records.size);
   must(fstat(dirfd, st));
@@ -90,7 +90,7 @@ export function settleLayers(u: UnionState, taken: LayersTaken, moving: Node, br
   moving.limit = lower.limit;
   const dirfd = u.directoryOn(moving, branch);
   // Below an opaque mark only the records lead.
-  const needed = !taken.home || isOpaque(dirfd);
+  const needed = !taken.home || hidesBelow(u, dirfd);
   for (const [part, record] of taken.records) dropRecords(dirfd, part, needed ? record : null);
   if (!needed && !hasRecords(dirfd)) forgetRenamed(branch, taken.ino);
 }

@@ -14,6 +14,7 @@ import { Probe, nodeOf, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { checkName } from './name.js';
 import type { Node } from './node.js';
+import { adoptWhiteout } from './overlay-marks.js';
 import { linkBranch, mustTakeEntries } from './policy.js';
 import { materialize } from './pseudo-link.js';
 import { dropName, knownNode, showsBelow, withAnchor } from './remove.js';
@@ -108,11 +109,12 @@ function move(
   // What lies below the new name must not be merged into the directory that takes it.
   const wasOpaque = victim?.isDirectory === true && victim.top === branch && victim.limit <= branch.index;
   const covers = wasOpaque || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
+  if (target.whiteout === branch) adoptWhiteout(u, branch, to, newName);
   const wasWhiteout = hasWhiteout(to, newName);
   const taken = moving.isDirectory && takesLayers(u, moving, branch) ? takeLayers(u, moving, newParent, newName, branch) : null;
   const makesOpaque = taken !== null ? taken.covers : moving.isDirectory && (covers || u.options.diropq === 'a');
   // Beside a whiteout, and so not seen: left by a crash.
-  if (wasWhiteout) clearBehindWhiteout(u, to, newName);
+  if (wasWhiteout) clearBehindWhiteout(u, branch, to, newName);
   const linksBefore = victim === undefined ? 0 : target.stat.nlink;
   const describe = (): Announced => {
     must(statat(from, name, u.scratch));

@@ -9,10 +9,11 @@ import { fstat, Stat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import type { Probe } from './lookup.js';
 import type { Node } from './node.js';
+import { hidesBelow } from './overlay-marks.js';
 import { isStricter } from './permission.js';
 import { flushRenamed, loadRenamed, readRecord, type RenameRecord } from './rename-record.js';
 import type { UnionState } from './state.js';
-import { hasWhiteout, isOpaque } from './whiteout.js';
+import { hasWhiteout } from './whiteout.js';
 
 const DIRECTORY = O.PATH | O.DIRECTORY | O.NOFOLLOW;
 
@@ -36,7 +37,7 @@ export function probeRenamed(
   try {
     addRecords(u, parent, name, fd, first, records);
     if (records.size === 0) return false;
-    if (first.whiteouts && isOpaque(fd)) limit = first.index;
+    if (first.whiteouts && hidesBelow(u, fd)) limit = first.index;
   } finally {
     close(fd);
   }
@@ -64,7 +65,7 @@ export function probeRenamed(
       if (record !== undefined && record.origin !== name) origins.set(branch, record.origin);
       if (!u.options.dirperm1 && isStricter(into.stat, below)) into.restricted = true;
       if (branch.renamed !== null) addRecords(u, parent, name, part, branch, records);
-      if (branch.whiteouts && isOpaque(part)) limit = Math.min(limit, branch.index);
+      if (branch.whiteouts && hidesBelow(u, part)) limit = Math.min(limit, branch.index);
     } finally {
       close(part);
     }

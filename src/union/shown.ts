@@ -1,4 +1,4 @@
-// What a user sees of an inode where it differs from the branch's: its number and its link count.
+// What a user sees of an inode where it differs from the branch's: its number, its link count and perhaps its owner.
 
 import type { Stat } from '../posix/stat.js';
 import type { Node } from './node.js';
@@ -7,6 +7,7 @@ import type { UnionState } from './state.js';
 /** Turns a branch's attributes into the union's. */
 export function fillAttributes(u: UnionState, node: Node, out: Stat): void {
   out.ino = node.ino;
+  if (u.owners !== null) u.owners.show(out);
   if (node.isDirectory) {
     // AUFS adds up the layers; 1 is what file systems say that do not count, and find(1) understands it.
     if (node.layers.length > 1 || node === u.root) out.nlink = 1;

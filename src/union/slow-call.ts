@@ -1,6 +1,6 @@
 // System calls that may wait long, made by a helper: the request is suspended and gets the result when it begins anew.
 
-import { E, must } from '../posix/errno.js';
+import { E, Errno, must } from '../posix/errno.js';
 import { O, close, dup, openat, pread, preadNowait, pwrite, syncfs } from '../posix/file.js';
 import { type Block, allocate, copyMemory } from '../posix/memory.js';
 import { NR } from '../posix/syscall.js';
@@ -45,6 +45,11 @@ class SlowCall implements Work {
 
 class Sync extends SlowCall {}
 
+/** With `volatile`: what the kernel hears it does not ask again, and says to its caller that it is done. */
+export function neverSynced(u: UnionState): void {
+  if (u.options.volatile) throw new Errno(E.ENOSYS);
+}
+
 /** The result of the sync that the request was suspended for; null if it has just begun. */
 export function synced(u: UnionState): number | null {
   return u.resumed instanceof Sync ? u.resumed.result : null;
@@ -70,6 +75,7 @@ export function syncAside(u: UnionState, nr: number, fds: readonly number[], orp
 
 /** Writes all branches' data out (syncfs(2)). */
 export function syncAll(u: UnionState): void {
+  neverSynced(u);
   const result = synced(u);
   if (result !== null) return void must(result);
   const aside: number[] = [];

@@ -16,6 +16,7 @@ import type { Node} from './node.js';
 import { ListingRoom } from './listing-room.js';
 import { NodeTable } from './node.js';
 import type { UnionOptions } from './options.js';
+import { Owners } from './owners.js';
 import { isStricter } from './permission.js';
 import { PolicyMemory } from './policy.js';
 import { PseudoLinks } from './pseudo-link.js';
@@ -81,7 +82,10 @@ export class UnionState {
   readonly copies = new Map<Node, CopyAhead>();
   /** Null with udba=none, and where nobody could be told. */
   watch: Watch | null = null;
-  readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0o022 };
+  /** Null where owners are shown as they are on the branches. */
+  readonly owners: Owners | null;
+  /** By the owners on the branches. */
+  readonly caller: Caller;
   wantEvents = false;
   /** What was complained of about renamed directories, each once. */
   readonly warned = new Set<string>();
@@ -99,6 +103,8 @@ export class UnionState {
     public options: UnionOptions,
     readonly hooks: Hooks,
   ) {
+    this.owners = Owners.of(options);
+    this.caller = this.owners?.caller() ?? { uid: 0, gid: 0, pid: 0, umask: 0o022 };
     this.nodes.onShrink = () => this.hooks.memoryFreed?.();
     this.nodes.onDrop = (node) => {
       if (node.fds !== null) this.openDirectories.delete(node);

@@ -165,6 +165,7 @@ export class Union {
 
   setattr(node: Node, handle: FileHandle | null, change: SetAttr, out: Stat): void {
     const current = this.u.leftBehind.current(this.u, node);
+    this.u.owners?.take(change);
     setattr(this.u, current, current === node ? handle : null, change, out);
   }
 

@@ -25,6 +25,7 @@ export function hasWhiteout(dirfd: number, name: string): boolean {
   return exists(dirfd, WHITEOUT_PREFIX + name);
 }
 
+/** By AUFS's mark; overlay-marks.ts knows others. */
 export function isOpaque(dirfd: number): boolean {
   return exists(dirfd, OPAQUE_MARK);
 }

@@ -115,18 +115,29 @@ describe('options of the union', () => {
 });
 
 describe('options that come with lowerdir= and upperdir=', () => {
+  const overlay: Partial<UnionOptions> = { lowerDirsStay: true, overlayMarks: true };
+  const ids = { onBranch: 0, shown: 100_000, count: 65_536 };
+
   test.each<[string, Partial<UnionOptions>]>([
-    ['', { lowerDirsStay: true }],
-    ['redirect_dir=off', { lowerDirsStay: true }],
-    ['redirect_dir=nofollow', { lowerDirsStay: true }],
-    ['redirect_dir=on', { dirren: true }],
-    ['redirect_dir=on,redirect_dir=off', { lowerDirsStay: true }],
-    ['dirren', { dirren: true, lowerDirsStay: true }],
-    ['xino=off', { lowerDirsStay: true }],
-    ['xino=auto,index=on,nfs_export=on,userxattr,uuid=null,metacopy=off,verity=off,fsync=auto', { lowerDirsStay: true }],
-    ['threaded=1,timeout=0.5,fast_ino_check=1,squash_to_root=0,sync=0,static_nlink', { lowerDirsStay: true }],
-    ['uidmapping=0:0:65536:70000:70000:9,gidmapping=0:0:1', { lowerDirsStay: true }],
-    ['udba=none,noplink', { lowerDirsStay: true, udba: 'none', plink: false }],
+    ['', overlay],
+    ['redirect_dir=off', overlay],
+    ['redirect_dir=nofollow', overlay],
+    ['redirect_dir=on', { dirren: true, overlayMarks: true }],
+    ['redirect_dir=on,redirect_dir=off', overlay],
+    ['dirren', { ...overlay, dirren: true }],
+    ['xino=off', overlay],
+    ['xino=auto,index=on,nfs_export=on,userxattr,uuid=null,metacopy=off,verity=off,fsync=auto', overlay],
+    ['threaded=1,timeout=0.5,fast_ino_check=1,squash_to_root=0,sync=0,static_nlink', overlay],
+    ['whiteouts=aufs', { lowerDirsStay: true }],
+    ['uidmapping=0:100000:65536', { ...overlay, uidMapping: [ids] }],
+    ['gidmapping=:0:100000:65536:70000:7:1:', { ...overlay, gidMapping: [ids, { onBranch: 70_000, shown: 7, count: 1 }] }],
+    ['squash_to_root', { ...overlay, squashUid: 0, squashGid: 0 }],
+    ['squash_to_uid=1000,squash_to_gid=100', { ...overlay, squashUid: 1000, squashGid: 100 }],
+    ['squash_to_root=0,noacl', overlay],
+    ['volatile', { ...overlay, volatile: true }],
+    ['fsync=0', { ...overlay, volatile: true }],
+    ['fsync=volatile', { ...overlay, volatile: true }],
+    ['udba=none,noplink', { ...overlay, udba: 'none', plink: false }],
   ])('%s', (text, expected) => {
     const { union, warnings } = parse(text, 'lowerdir=b,upperdir=a,workdir=d');
     expect(warnings).toEqual([]);
@@ -139,7 +150,7 @@ describe('options that come with lowerdir= and upperdir=', () => {
     expect(parse('br=a:b,redirect_dir=on').union.dirren).toBe(true);
   });
 
-  test.each(['volatile', 'metacopy=on', 'fsync=volatile', 'redirect_dir=follow'])('%s has no effect', (text) => {
+  test.each(['metacopy=on', 'redirect_dir=follow'])('%s has no effect', (text) => {
     const { warnings } = parse(`lowerdir=b,upperdir=a,${text}`);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(`${text} has no effect`);
@@ -156,10 +167,14 @@ describe('options that come with lowerdir= and upperdir=', () => {
     ['index=toString', 'there are on, off'],
     ['metacopy', 'there are off, on'],
     ['verity=require', 'verity=require is not supported'],
-    ['uidmapping=0:100000:65536', 'files have the owners'],
-    ['gidmapping', 'files have the owners'],
-    ['squash_to_uid=0', 'files have the owners'],
-    ['context="system_u:object_r:x_t:s0"', 'files keep the labels'],
+    ['uidmapping=0:100000', 'must be ON_BRANCH:SHOWN:COUNT'],
+    ['uidmapping=0:x:1', '"x" is not an owner'],
+    ['uidmapping=0:4294967000:65536', 'there are only'],
+    ['gidmapping', 'gidmapping'],
+    ['squash_to_uid=root', '"root" is not an owner'],
+    ['xattr_permissions=2', 'xattr_permissions is not supported'],
+    ['fscontext="system_u:object_r:x_t:s0"', 'files keep the labels'],
+    ['context=', 'not a label'],
     ['volatile=1', 'unknown mount option "volatile=1"'],
   ])('%s is refused', (text, message) => {
     expect(() => parse(`lowerdir=b,upperdir=a,${text}`)).toThrow(message);
@@ -178,6 +193,7 @@ describe('options of the mount', () => {
     ['nodiratime,sync,dirsync', { nodiratime: true, sync: true, dirsync: true }],
     ['allow_other', { allowOther: true }],
     ['fsname=over lay', { source: 'over lay' }],
+    ['context="system_u:object_r:x_t:s0:c1,c2"', { context: 'system_u:object_r:x_t:s0:c1,c2' }],
     ['subtype=tsaufs,defaults,auto,noauto,user,users,user=me,nofail,_netdev,x-a=b,X-c,comment=d,default_permissions,nonempty', {}],
   ])('%s', (text, expected) => {
     const { mount, warnings } = parse(`br=a,${text}`);
@@ -261,6 +277,7 @@ describe('printed back', () => {
     'br=a=rw+nolwh:b=ro+wh:c=rr,udba=notify,create=pmfs:9,noexec,xino=/x',
     'lowerdir=b:x\\:y,upperdir=a',
     'lowerdir=b,upperdir=a,redirect_dir=on',
+    'lowerdir=b,upperdir=a,uidmapping=0:100000:65536:70000:7:1,gidmapping=0:1:2,squash_to_uid=3,squash_to_gid=0,volatile,context="a:b,c"',
   ])('what is printed parses to the same: %s', (text) => {
     const first = parse(text);
     const again = parse(`${formatOptions(first.union, first.mount)},${formatBranches(first.union)}`);

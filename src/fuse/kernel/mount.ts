@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { geteuid } from '../../posix/credentials.js';
 import { E, Errno, errnoText } from '../../posix/errno.js';
 import { close, O, openat, setNonblock } from '../../posix/file.js';
@@ -10,6 +10,7 @@ import { busy, mountByHelper, unmountByHelper } from './fusermount.js';
 
 const DEVICE = '/dev/fuse';
 const SUBTYPE = 'tsaufs';
+const SELINUX = '/sys/fs/selinux/enforce';
 
 export interface MountRequest {
   readonly mountpoint: string;
@@ -104,7 +105,13 @@ function mountData(request: MountRequest, fd: number): string {
     `max_read=${request.maxRead}`,
     'default_permissions',
     ...(request.flags.allowOther ? ['allow_other'] : []),
+    ...labelOption(request.flags.context, existsSync(SELINUX)),
   ].join(',');
+}
+
+/** Quoted, for labels have commas in them; where there is no SELinux the kernel refuses the option. */
+export function labelOption(context: string | undefined, selinux: boolean): string[] {
+  return context === undefined || !selinux ? [] : [`context="${context}"`];
 }
 
 function mountFlags(flags: MountFlags): number {
