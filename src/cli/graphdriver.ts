@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import type { Server } from 'node:http';
@@ -39,6 +39,7 @@ function parser() {
 export async function graphdriverCommand(args: string[]): Promise<number> {
   const flags = parser().parse(args, { from: 'user' }).opts<{ socket: string; verbose?: true }>();
   if (process.geteuid!() !== 0) throw new MountError('the graph driver serves Docker, and must be run by root');
+  if (!existsSync('/dev/fuse')) throw new MountError('no /dev/fuse, without which no container can be mounted: load it with modprobe fuse');
   const socket = path.resolve(flags.socket);
   const { log } = stderrLog(flags.verbose ?? false);
   const driver = new GraphDriver(graphDriverMounter(log), stateFile(socket), log);

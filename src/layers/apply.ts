@@ -9,6 +9,7 @@ import { close, O, openat } from '../posix/file.js';
 import { nameFromText } from '../posix/name.js';
 import { removeTree } from '../union/remove-tree.js';
 import { decompress, type Compression } from './decompress.js';
+import type { LayerEntry } from './entry.js';
 import { LayerError } from './error.js';
 import { defaultLimits, type LayerLimits } from './limits.js';
 import { Meter } from './meter.js';
@@ -25,6 +26,8 @@ export interface ApplyOptions {
   owners?: boolean;
   /** Devices and xattrs that cannot be made here: `refuse` (default), or `skip` with a warning. */
   unsupported?: 'refuse' | 'skip';
+  /** Changes an entry before it is made, such as its owner. */
+  mapEntry?: (entry: LayerEntry) => LayerEntry;
   limits?: Partial<LayerLimits>;
   /** `sha256:…`: the layer is refused if its uncompressed archive has another digest. */
   diffId?: string;
@@ -85,7 +88,7 @@ async function read(input: Readable, writer: TreeWriter, options: ApplyOptions):
   await readTar(output.pipe(archive), {
     entry(entry) {
       if (writer.entries >= limits.entries) throw new LayerError(`the layer has more than ${limits.entries} entries, the limit; allow more with --max-entries`);
-      writer.entry(entry);
+      writer.entry(options.mapEntry === undefined ? entry : options.mapEntry(entry));
     },
     data: (piece) => writer.data(piece),
     end: () => writer.end(),

@@ -8,6 +8,7 @@ import { Errno, must } from '../posix/errno.js';
 import { close, O, openat, pread } from '../posix/file.js';
 import { allocate } from '../posix/memory.js';
 import { nameFromText } from '../posix/name.js';
+import type { LayerEntry } from './entry.js';
 import { LayerError, shownName } from './error.js';
 import { Meter } from './meter.js';
 import { type FoundEntry, readTree } from './tree-reader.js';
@@ -16,6 +17,8 @@ import { addFile, addHeader } from './write-tar.js';
 export interface PackOptions {
   /** `none` (default) or `gzip`. */
   compression?: 'none' | 'gzip';
+  /** Changes an entry before it is packed, such as its owner. */
+  mapEntry?: (entry: LayerEntry) => LayerEntry;
   onWarning?: (message: string) => void;
   /** Bytes of the uncompressed archive so far. */
   onProgress?: (bytes: number) => void;
@@ -59,7 +62,7 @@ export function packLayer(directory: string, options: PackOptions = {}): PackedL
     else pipeline(source, clear, out, ended);
   });
   summary.catch(() => undefined);
-  void fill(archive, directory, options.onWarning ?? (() => undefined), counted);
+  void fill(archive, directory, options, counted);
   return Object.assign(out, { summary });
 }
 
@@ -68,16 +71,18 @@ function summarise(clear: Meter, digest: string | null, blobSize: number, counte
   return { diffId, digest: digest ?? diffId, blobSize, archiveSize: clear.bytes, ...counted };
 }
 
-async function fill(archive: Pack, directory: string, warn: (message: string) => void, counted: { size: number; entries: number }): Promise<void> {
+async function fill(archive: Pack, directory: string, options: PackOptions, counted: { size: number; entries: number }): Promise<void> {
   try {
     const root = must(openat(AT.FDCWD, nameFromText(directory), O.PATH | O.DIRECTORY, 0), directory);
     try {
-      for (const found of readTree(root, warn)) {
+      const mapEntry = options.mapEntry ?? ((entry: LayerEntry) => entry);
+      for (const found of readTree(root, options.onWarning ?? (() => undefined))) {
         if (archive.destroyed) return;
+        const entry = mapEntry(found.entry);
         counted.entries++;
-        counted.size += found.entry.size;
-        if (found.entry.size > 0) await addContent(archive, found);
-        else await addHeader(archive, found.entry);
+        counted.size += entry.size;
+        if (entry.size > 0) await addContent(archive, { ...found, entry });
+        else await addHeader(archive, entry);
       }
       archive.finalize();
     } finally {

@@ -9,7 +9,7 @@ import { KeyedLock } from './keyed-lock.js';
 import { contentSize, listChanges, openDiff, type Change } from './layer-diff.js';
 import type { Mounter } from './mounter.js';
 import { containerMount, storageOptions } from './options.js';
-import { rootOf, type IdRange } from './owner.js';
+import { entryToContainer, entryToHost, toHost, type IdRange } from './owner.js';
 import type { DriverState, StateKeeper } from './state.js';
 import { backingFileSystem } from './backing.js';
 import { LayerStore } from './store.js';
@@ -45,7 +45,6 @@ export class GraphDriver {
     const { home, options, uidMaps, gidMaps } = request;
     if (!home.startsWith('/')) throw new DriverError(`the store's directory must be absolute, and is ${JSON.stringify(home)}`);
     storageOptions(options);
-    if (uidMaps.length + gidMaps.length > 0) rootOf(uidMaps);
     const state: DriverState = { home, options: [...options], uidMaps: [...uidMaps], gidMaps: [...gidMaps], references: {} };
     const store = storeOf(state);
     await store.prepare();
@@ -144,7 +143,8 @@ export class GraphDriver {
   /** What a layer adds to the one below it, as an archive. */
   async diff(id: string, parent: string): Promise<Readable> {
     await this.settle(id);
-    return openDiff(await this.chain(id, parent), this.store.home);
+    const maps = this.current;
+    return openDiff(await this.chain(id, parent), this.store.home, { mapEntry: (entry) => entryToContainer(entry, maps) });
   }
 
   async changes(id: string, parent: string): Promise<Change[]> {
@@ -163,7 +163,12 @@ export class GraphDriver {
     const { own } = await this.chain(id, parent);
     if (own.length !== 1) throw new DriverError(`the layer ${id} is not directly above ${parent || 'nothing'}`);
     return this.lock.run(id, async () => {
-      await applyLayer(archive, own[0], { into: true, onWarning: (message) => this.log('warn', message, { id }) });
+      const maps = this.current;
+      await applyLayer(archive, own[0], {
+        into: true,
+        mapEntry: (entry) => entryToHost(entry, maps),
+        onWarning: (message) => this.log('warn', message, { id }),
+      });
       return contentSize(own[0]);
     });
   }
@@ -222,7 +227,7 @@ export class GraphDriver {
 }
 
 function storeOf(state: DriverState): LayerStore {
-  return new LayerStore(state.home, { uid: rootOf(state.uidMaps), gid: rootOf(state.gidMaps) });
+  return new LayerStore(state.home, { uid: toHost(0, state.uidMaps), gid: toHost(0, state.gidMaps) });
 }
 
 function refuseLabel(mountLabel: string): void {

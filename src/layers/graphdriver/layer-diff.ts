@@ -8,7 +8,7 @@ import { nameFromText } from '../../posix/name.js';
 import { S, Stat, statat } from '../../posix/stat.js';
 import { changesOf, type ChangeKind } from '../diff.js';
 import { LayerError } from '../error.js';
-import { packLayer } from '../pack.js';
+import { packLayer, type PackOptions } from '../pack.js';
 import { mergeLayers } from './merge.js';
 
 /** Directories of layers, from the top down. */
@@ -27,10 +27,10 @@ export interface Change {
 const kinds: Record<ChangeKind, Change['Kind']> = { C: 0, A: 1, D: 2 };
 
 /** An archive of the changes. The stream fails with a LayerError. */
-export function openDiff(chain: LayerChain, home: string): Readable {
-  if (chain.own.length === 1) return packLayer(chain.own[0]);
+export function openDiff(chain: LayerChain, home: string, options: PackOptions): Readable {
+  if (chain.own.length === 1) return packLayer(chain.own[0], options);
   const merged = mergeLayers(chain.own, home);
-  const archive = packLayer(merged.directory);
+  const archive = packLayer(merged.directory, options);
   archive.once('close', () => merged.remove());
   return archive;
 }

@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DriverError } from './error.js';
 import type { GraphDriver } from './driver.js';
@@ -104,7 +105,7 @@ async function call(
   driver: GraphDriver, name: string, url: URL, request: IncomingMessage, response: ServerResponse,
 ): Promise<object | undefined> {
   if (name === 'GraphDriver.ApplyDiff') {
-    const size = await driver.applyDiff(url.searchParams.get('id') ?? '', url.searchParams.get('parent') ?? '', request);
+    const size = await driver.applyDiff(url.searchParams.get('id') ?? '', url.searchParams.get('parent') ?? '', bodyOf(request));
     return { Size: size };
   }
   const fields = await readFields(request);
@@ -113,6 +114,14 @@ async function call(
   response.writeHead(200, { 'Content-Type': 'application/x-tar' });
   await pipeline(archive, response);
   return undefined;
+}
+
+/** A stream of its own: who destroys the request's closes the connection, and Docker would send the rest once more. */
+function bodyOf(request: IncomingMessage): Readable {
+  const body = new PassThrough();
+  request.pipe(body);
+  request.once('error', (error) => body.destroy(error));
+  return body;
 }
 
 /** What is left of the request is read: Docker looks for an answer only when it has sent all. */
