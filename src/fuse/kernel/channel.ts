@@ -22,6 +22,8 @@ export const TICKED = -1;
 const SPINS_MOST = availableParallelism() > 1 ? 150 : 0;
 /** A request that comes within this many milliseconds of the last reply makes waiting for the next worth while. */
 const SOON = 0.15;
+/** Looking in vain time after time, it sleeps at once for 1, 3, 7… requests, and for so many at most. */
+const PAUSE_MOST = 31;
 
 /**
  * The device end of a mount: requests come out of /dev/fuse into one block, replies leave from another. The
@@ -36,6 +38,12 @@ export class Channel {
 
   /** How many empty reads to make before sleeping; grows when that has paid, shrinks when not. */
   private spins = 0;
+  /**
+   * After looking in vain: how many sleeps there are to be at once, and how many of them are left. What is waited for may
+   * be kept from running by the looking itself, on a machine whose other processors are busy, be it with V8's compiler.
+   */
+  private pause = 0;
+  private pauseLeft = 0;
   private changesFd = -1;
   /** A moment of performance.now(); 0: no rest. */
   private restUntil = 0;
@@ -96,6 +104,7 @@ export class Channel {
 
   private caught(): void {
     this.catches += 1;
+    this.pause = 0;
     this.spins = SPINS_MOST;
   }
 
@@ -108,9 +117,19 @@ export class Channel {
     this.awaited[2].fd = rest > 0 ? -1 : this.changesFd;
     const ready = poll(this.awaited, rest > 0 ? Math.ceil(rest) : -1);
     if (ready < 0 && ready !== -E.EINTR && ready !== -E.ENOMEM) throw new DeviceError('waiting for a request', ready);
-    // An idle mount comes here once; a request now and then halves the spins each time, down to none.
-    this.spins = performance.now() - start < SOON ? SPINS_MOST : this.spins >> 1;
+    this.spins = this.spinsAfter(performance.now() - start);
     return ready > 0 && (this.awaited[1].revents !== 0 || this.awaited[2].revents !== 0);
+  }
+
+  /** How often to look before the next sleep, after one of so many milliseconds. */
+  private spinsAfter(slept: number): number {
+    if (this.spins > 0) this.pauseLeft = this.pause = Math.min(2 * this.pause + 1, PAUSE_MOST);
+    if (this.pauseLeft > 0) {
+      this.pauseLeft -= 1;
+      return 0;
+    }
+    // An idle mount comes here once; a request now and then halves the spins each time, down to none.
+    return slept < SOON ? SPINS_MOST : this.spins >> 1;
   }
 
   /**
