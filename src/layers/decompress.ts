@@ -1,7 +1,8 @@
-import { PassThrough, Transform, type Readable } from 'node:stream';
+import { Transform, type Readable } from 'node:stream';
 import zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { LayerError } from './error.js';
+import { WindowGuard } from './zstd-window.js';
 
 /** How a layer is compressed, told by its first bytes. */
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -9,34 +10,17 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 const MAGIC = 4;
 const CHUNK = 1 << 20;
 
-export function compressionOf(start: Buffer): Compression {
+function compressionOf(start: Buffer): Compression {
   if (start.length >= 2 && start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
   if (start.length < MAGIC) return 'none';
   const magic = start.readUInt32LE(0);
-  // A frame, or one that is to be skipped: zstd:chunked layers and pzstd begin with such.
+  // A frame, or one that is to be skipped: pzstd begins with such.
   if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
   return 'none';
 }
 
-/** The uncompressed bytes of `input`, and how it was compressed. The stream fails when the input does. */
-export async function decompress(input: Readable): Promise<{ output: Readable; compression: Compression }> {
-  const start = await firstBytes(input);
-  const compression = compressionOf(start);
-  if (compression === 'none') return { output: input, compression };
-  const output: Transform = compression === 'gzip' ? zlib.createGunzip({ chunkSize: CHUNK }) : zstdDecoder();
-  input.on('error', (error) => output.destroy(error));
-  input.pipe(output);
-  return { output: withClearErrors(output, compression), compression };
-}
-
-function withClearErrors(output: Transform, compression: Compression): Readable {
-  const clear = new PassThrough({ highWaterMark: CHUNK });
-  output.on('error', (error) => clear.destroy(new LayerError(`the ${compression} data is damaged or not complete (${error.message})`)));
-  return output.pipe(clear);
-}
-
-/** Takes enough of the input to tell what it is, and puts it back. */
-async function firstBytes(input: Readable): Promise<Buffer> {
+/** Tells how a stream is compressed, and leaves it as it was. Rejects with what the stream fails with. */
+export async function detectCompression(input: Readable): Promise<Compression> {
   const pieces: Buffer[] = [];
   let length = 0;
   while (length < MAGIC) {
@@ -50,21 +34,22 @@ async function firstBytes(input: Readable): Promise<Buffer> {
   }
   const start = Buffer.concat(pieces);
   if (start.length > 0) input.unshift(start);
-  return start;
+  return compressionOf(start);
 }
 
 function moreComes(input: Readable): Promise<boolean> {
+  if (input.errored) return Promise.reject(input.errored);
   if (input.readableEnded || input.destroyed) return Promise.resolve(false);
   return new Promise((resolve, reject) => {
     const settle = (more: boolean, error?: Error): void => {
-      input.off('readable', readable).off('end', ended).off('error', failed);
+      input.off('readable', readable).off('end', ended).off('close', ended).off('error', failed);
       if (error) reject(error);
       else resolve(more);
     };
     const readable = (): void => settle(true);
     const ended = (): void => settle(false);
     const failed = (error: Error): void => settle(false, error);
-    input.on('readable', readable).on('end', ended).on('error', failed);
+    input.on('readable', readable).on('end', ended).on('close', ended).on('error', failed);
   });
 }
 
@@ -72,32 +57,44 @@ interface ZlibWithZstd {
   createZstdDecompress?: (options: { chunkSize: number }) => Transform;
 }
 
-/** Node.js has zstd itself from 22.15 on. */
-function zstdDecoder(): Transform {
+/** What makes the archive of such data; it fails with what explainDamage knows. */
+export function decompressor(compression: 'gzip' | 'zstd'): Transform {
+  if (compression === 'gzip') return zlib.createGunzip({ chunkSize: CHUNK });
+  // Node.js has zstd itself from 22.15 on, with the limit of 128 MiB.
   const native = (zlib as ZlibWithZstd).createZstdDecompress;
   return native === undefined ? zstdInJavaScript() : native({ chunkSize: CHUNK });
 }
 
+/** The one line for an error of a decompressor; undefined for any other. */
+export function explainDamage(error: Error, compression: Compression): LayerError | undefined {
+  const code: unknown = (error as { code?: unknown }).code;
+  // zlib has codes such as Z_DATA_ERROR, ZSTD_error_… and fzstd numbers.
+  const isOurs = typeof code === 'number' || typeof code === 'string' && /^(Z_|ZSTD_)/.test(code);
+  return isOurs ? new LayerError(`the layer's ${compression} data is damaged or not complete (${error.message})`) : undefined;
+}
+
 function zstdInJavaScript(): Transform {
+  const guard = new WindowGuard();
   const decoder = new Decompress();
+  const push = (stream: Transform, piece: Buffer, final: boolean, done: (error?: Error) => void): void => {
+    decoder.ondata = (data) => {
+      if (data.length > 0) stream.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    };
+    try {
+      guard.push(piece);
+      decoder.push(piece, final);
+      done();
+    } catch (error) {
+      done(error instanceof RangeError ? new LayerError('the layer\'s zstd data is damaged') : error as Error);
+    }
+  };
   return new Transform({
+    highWaterMark: CHUNK,
     transform(piece: Buffer, _encoding, done) {
-      decoder.ondata = (data) => this.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-      try {
-        decoder.push(piece);
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
+      push(this, piece, false, done);
     },
     flush(done) {
-      decoder.ondata = (data) => this.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-      try {
-        decoder.push(new Uint8Array(0), true);
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
+      push(this, Buffer.alloc(0), true, done);
     },
   });
 }

@@ -1,3 +1,5 @@
+import type { SparseFile } from './sparse.js';
+
 /** What a layer can hold. */
 export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'character-device' | 'block-device' | 'fifo';
 
@@ -15,7 +17,7 @@ export interface LayerEntry {
   mode: number;
   uid: number;
   gid: number;
-  /** Bytes of content of a file; else 0. */
+  /** Bytes of content of a file, holes included; else 0. */
   size: number;
   /** Seconds since 1970, may be negative, and nanoseconds to add. */
   mtime: number;
@@ -24,4 +26,6 @@ export interface LayerEntry {
   devMinor: number;
   /** Names and values of extended attributes, POSIX ACLs among them. */
   xattrs: [name: string, value: string][];
+  /** The content comes without its holes. */
+  sparse?: SparseFile;
 }

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
-import { LayerError } from './error.js';
+import { beyondLimit } from './limits.js';
 
 /** Counts and digests the bytes that pass through it, and fails beyond a limit. */
 export class Meter extends Transform {
   bytes = 0;
   private readonly hash = createHash('sha256');
 
-  constructor(limit = Infinity, onProgress?: (bytes: number) => void) {
+  constructor(public limit = Infinity, onProgress?: (bytes: number) => void) {
     super({
       highWaterMark: 4 << 20,
       transform: (piece: Buffer, _encoding, done) => {
         this.bytes += piece.length;
-        if (this.bytes > limit) {
-          done(new LayerError(`the layer has more than ${limit} bytes uncompressed, the limit; allow more with --max-bytes`));
+        if (this.bytes > this.limit) {
+          done(beyondLimit(this.limit));
           return;
         }
         this.hash.update(piece);

@@ -1,6 +1,7 @@
 // Packing a branch as a layer: the same branch gives the same bytes, wherever and whenever it is packed.
 
 import { PassThrough, type Readable, pipeline } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import { pack, type Pack } from 'tar-stream';
 import { AT } from '../posix/directory.js';
@@ -71,6 +72,9 @@ function summarise(clear: Meter, digest: string | null, blobSize: number, counte
   return { diffId, digest: digest ?? diffId, blobSize, archiveSize: clear.bytes, ...counted };
 }
 
+/** Entries between two turns of the event loop. */
+const TURN = 256;
+
 async function fill(archive: Pack, directory: string, options: PackOptions, counted: { size: number; entries: number }): Promise<void> {
   try {
     const root = must(openat(AT.FDCWD, nameFromText(directory), O.PATH | O.DIRECTORY, 0), directory);
@@ -83,13 +87,15 @@ async function fill(archive: Pack, directory: string, options: PackOptions, coun
         counted.size += entry.size;
         if (entry.size > 0) await addContent(archive, { ...found, entry });
         else await addHeader(archive, entry);
+        // Headers pass without waiting for whoever reads: here he gets his turn.
+        if (counted.entries % TURN === 0) await nextTurn();
       }
       archive.finalize();
     } finally {
       close(root);
     }
   } catch (error) {
-    archive.destroy(error instanceof Errno ? new LayerError(error.message) : error as Error);
+    archive.destroy(asLayerError(error));
   }
 }
 
@@ -105,10 +111,15 @@ async function addContent(archive: Pack, { entry, dirfd, name }: FoundEntry): Pr
 const PIECE = 1 << 20;
 const buffer = allocate(PIECE);
 
+function asLayerError(error: unknown): Error {
+  return error instanceof Errno ? new LayerError(error.message) : error as Error;
+}
+
 /** Exactly `size` bytes: a file that was truncated meanwhile is an error, what was appended is left out. */
 function* contentOf(fd: number, size: number, name: string): Generator<Buffer> {
   for (let at = 0; at < size;) {
-    const count = must(pread(fd, buffer.address, Math.min(PIECE, size - at), at), shownName(name));
+    const count = pread(fd, buffer.address, Math.min(PIECE, size - at), at);
+    if (count < 0) throw new LayerError(`${shownName(name)}: ${new Errno(-count).message}`);
     if (count === 0) throw new LayerError(`${shownName(name)} became shorter while it was packed`);
     at += count;
     yield Buffer.from(buffer.bytes.subarray(0, count));

@@ -5,14 +5,17 @@ import { LayerError } from './error.js';
 
 export type PaxRecords = Map<string, string>;
 
+/** What comes before an extended attribute's name in the key of its record; its value may be empty. */
+export const XATTR_RECORD = 'SCHILY.xattr.';
+
 /** Puts the records of an extended header into `into`; a key without value takes the former one away. */
 export function readPax(header: Buffer, into: PaxRecords): void {
   let at = 0;
   while (at < header.length && header[at] !== 0) {
     const space = header.indexOf(0x20, at);
-    const length = space < 0 ? NaN : Number(header.latin1Slice(at, space));
-    const end = at + length;
-    if (!Number.isInteger(length) || end > header.length || header[end - 1] !== 0x0a) throw malformed();
+    const digits = header.latin1Slice(at, Math.max(at, space));
+    const end = at + Number(digits);
+    if (!/^\d{1,10}$/.test(digits) || end > header.length || header[end - 1] !== 0x0a) throw malformed();
     const record = header.latin1Slice(space + 1, end - 1);
     const equals = record.indexOf('=');
     if (equals <= 0) throw malformed();
@@ -26,7 +29,7 @@ function malformed(): LayerError {
 }
 
 function addRecord(key: string, value: string, into: PaxRecords): void {
-  if (value === '') into.delete(key);
+  if (value === '' && !key.startsWith(XATTR_RECORD)) into.delete(key);
   else into.set(key, value);
 }
 

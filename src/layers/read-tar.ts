@@ -5,7 +5,8 @@ import type { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import type { EntryType, LayerEntry } from './entry.js';
 import { LayerError, shownName } from './error.js';
-import { type PaxRecords, readPax, readPaxTime } from './pax.js';
+import { type PaxRecords, readPax, readPaxTime, XATTR_RECORD } from './pax.js';
+import { sparseFileOf } from './sparse.js';
 
 /** Gets an archive's entries, in its order; a throw ends the reading. */
 export interface EntryVisitor {
@@ -122,11 +123,11 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   'fifo': 'fifo',
 };
 
-const XATTR_RECORD = 'SCHILY.xattr.';
-
 function toEntry(header: Header, records: PaxRecords): LayerEntry {
   const type = TYPES[header.type] as EntryType | undefined;
-  if (type === undefined) throw new LayerError(`${shownName(header.name)}: an entry of a kind that layers do not have`);
+  if (type === undefined) {
+    throw new LayerError(`${shownName(header.name)}: an entry of a kind that layers do not have; if it is a sparse file, pack it with --format=posix`);
+  }
   const entry: LayerEntry = {
     type,
     name: records.get('path') ?? header.name,
@@ -137,8 +138,8 @@ function toEntry(header: Header, records: PaxRecords): LayerEntry {
     size: type === 'file' ? header.size : 0,
     mtime: Math.trunc(header.mtime.getTime() / 1000) || 0,
     mtimeNsec: 0,
-    devMajor: header.devmajor,
-    devMinor: header.devminor,
+    devMajor: deviceNumber(header.devmajor),
+    devMinor: deviceNumber(header.devminor),
     xattrs: [],
   };
   if (records.size > 0) takeRecords(entry, records);
@@ -156,6 +157,11 @@ function idOf(records: PaxRecords, key: string, inHeader: number): number {
   return id;
 }
 
+function deviceNumber(number: number): number {
+  if (!Number.isInteger(number) || number < 0 || number > 0xfffff) throw new LayerError('the archive has a device number that there cannot be');
+  return number;
+}
+
 function takeRecords(entry: LayerEntry, records: PaxRecords): void {
   const mtime = records.get('mtime');
   if (mtime !== undefined) {
@@ -165,6 +171,13 @@ function takeRecords(entry: LayerEntry, records: PaxRecords): void {
   }
   for (const [key, value] of records) {
     if (key.startsWith(XATTR_RECORD)) entry.xattrs.push([key.slice(XATTR_RECORD.length), value]);
-    else if (key.startsWith('GNU.sparse.')) throw new LayerError(`${shownName(entry.name)}: a file packed as sparse; pack the archive again without --sparse`);
+  }
+  entry.devMajor = deviceNumber(Number(records.get('SCHILY.devmajor') ?? entry.devMajor));
+  entry.devMinor = deviceNumber(Number(records.get('SCHILY.devminor') ?? entry.devMinor));
+  const sparse = entry.type === 'file' ? sparseFileOf(records) : undefined;
+  if (sparse !== undefined) {
+    entry.sparse = sparse;
+    entry.size = sparse.size;
+    entry.name = sparse.name ?? entry.name;
   }
 }

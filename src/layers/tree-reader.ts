@@ -10,6 +10,7 @@ import { WHITEOUT_PREFIX } from '../union/name.js';
 import { RECORD_PREFIX } from './entry-name.js';
 import type { EntryType, LayerEntry } from './entry.js';
 import { shownName } from './error.js';
+import { isLayerXattr } from './layer-xattr.js';
 
 /** An entry, and where to read its content: `name` in `dirfd`, while the iteration stands there. */
 export interface FoundEntry {
@@ -134,16 +135,9 @@ function xattrsOf(dirfd: number, name: string): [string, string][] {
   if (typeof names === 'number') return [];
   const xattrs: [string, string][] = [];
   for (const attribute of names.sort()) {
-    if (!isKept(attribute)) continue;
+    if (!isLayerXattr(attribute)) continue;
     const value = getXattr(dirfd, name, attribute);
     if (typeof value !== 'number') xattrs.push([attribute, value.toString('latin1')]);
   }
   return xattrs;
-}
-
-/** Not labels of this machine's policy, nor what overlayfs and tsaufs keep for themselves. */
-function isKept(attribute: string): boolean {
-  if (attribute.startsWith('system.')) return attribute.startsWith('system.posix_acl_');
-  if (attribute.startsWith('security.')) return attribute === 'security.capability';
-  return !/^(trusted|user)\.(overlay|tsaufs)\./.test(attribute);
 }

@@ -3,7 +3,7 @@
 
 import type { Header, Pack } from 'tar-stream';
 import type { EntryType, LayerEntry } from './entry.js';
-import { paxRecord, paxTime } from './pax.js';
+import { paxRecord, paxTime, XATTR_RECORD } from './pax.js';
 
 const TYPES: Readonly<Record<EntryType, Header['type']>> = {
   'file': 'file',
@@ -15,22 +15,30 @@ const TYPES: Readonly<Record<EntryType, Header['type']>> = {
   'fifo': 'fifo',
 };
 
-// What tar-stream's header holds: six octal digits of an id or device number, 31 bits of a time.
+// What tar-stream's header holds: six octal digits of an id or device number, 31 bits of a time, 100 bytes of a name.
 const ID_MAX = 0o777777;
 const TIME_MAX = 0x7fffffff;
+const NAME_MAX = 100;
+const BLOCK = 512;
+
+/** tar-stream takes a mode of 0 for none; of this it encodes the lower twelve bits. */
+const MODE_ZERO = 0o10000;
+
+const emptyHeader = { linkname: '', uid: 0, gid: 0, mtime: new Date(0), uname: '', gname: '', devmajor: 0, devminor: 0 };
 
 /** Adds an entry without content. */
 export function addHeader(archive: Pack, entry: LayerEntry): Promise<void> {
   return new Promise((resolve, reject) => {
-    const header = headerOf(archive, entry);
-    archive.entry({ ...header, size: 0 }, Buffer.alloc(0), (error) => error ? reject(error) : resolve());
+    const settle = (error?: Error | null): void => error ? reject(error) : resolve();
+    if (entry.type === 'file') archive.entry(headerOf(archive, entry), Buffer.alloc(0), settle);
+    else archive.entry(headerOf(archive, entry), settle);
   });
 }
 
 /** Adds a file. `pieces` gives exactly entry.size bytes. */
 export function addFile(archive: Pack, entry: LayerEntry, pieces: Iterator<Buffer>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const sink = archive.entry({ ...headerOf(archive, entry), size: entry.size }, (error) => error ? reject(error) : resolve());
+    const sink = archive.entry(headerOf(archive, entry), (error) => error ? reject(error) : resolve());
     const more = (): void => {
       try {
         for (;;) {
@@ -42,8 +50,8 @@ export function addFile(archive: Pack, entry: LayerEntry, pieces: Iterator<Buffe
           if (!sink.write(next.value)) return;
         }
       } catch (error) {
-        archive.destroy(error as Error);
-        reject(error);
+        // The entry's callback gets it.
+        sink.destroy(error as Error);
       }
     };
     sink.on('drain', more);
@@ -53,39 +61,38 @@ export function addFile(archive: Pack, entry: LayerEntry, pieces: Iterator<Buffe
 }
 
 /** The header, once its extended header, if it needs one, is in the archive. */
-function headerOf(archive: Pack, entry: LayerEntry): Omit<Header, 'size'> {
+function headerOf(archive: Pack, entry: LayerEntry): Header {
   const records: string[] = [];
   const record = (key: string, value: string | number): void => void records.push(paxRecord(key, String(value)));
-  const fits = (value: number, most: number, key: string): number => {
-    if (value <= most) return value;
+  const fitting = (value: number, key: string): number => {
+    if (value <= ID_MAX) return value;
     record(key, value);
     return 0;
   };
-  const header: Omit<Header, 'size'> = {
+  const header: Header = {
+    ...emptyHeader,
     type: TYPES[entry.type],
     name: entry.name,
     linkname: entry.linkname,
-    mode: entry.mode,
-    uid: fits(entry.uid, ID_MAX, 'uid'),
-    gid: fits(entry.gid, ID_MAX, 'gid'),
-    mtime: new Date(0),
-    uname: '',
-    gname: '',
-    devmajor: fits(entry.devMajor, ID_MAX, 'SCHILY.devmajor'),
-    devminor: fits(entry.devMinor, ID_MAX, 'SCHILY.devminor'),
+    size: entry.size,
+    mode: entry.mode === 0 ? MODE_ZERO : entry.mode,
+    uid: fitting(entry.uid, 'uid'),
+    gid: fitting(entry.gid, 'gid'),
+    devmajor: fitting(entry.devMajor, 'SCHILY.devmajor'),
+    devminor: fitting(entry.devMinor, 'SCHILY.devminor'),
   };
-  if (!fitsName(entry.name)) {
+  if (!isPlainName(entry.name)) {
     record('path', entry.name);
     header.name = entry.type === 'directory' ? 'long-name/' : 'long-name';
   }
-  if (entry.linkname.length > 100 || !isAscii(entry.linkname)) {
+  if (!isPlainName(entry.linkname)) {
     record('linkpath', entry.linkname);
     header.linkname = 'long-name';
   }
   const isPlainTime = entry.mtime >= 0 && entry.mtime <= TIME_MAX;
   if (isPlainTime) header.mtime = new Date(entry.mtime * 1000);
   if (!isPlainTime || entry.mtimeNsec !== 0) record('mtime', paxTime(entry.mtime, entry.mtimeNsec));
-  for (const [name, value] of entry.xattrs) record(`SCHILY.xattr.${name}`, value);
+  for (const [name, value] of entry.xattrs) record(XATTR_RECORD + name, value);
   if (records.length > 0) addRecords(archive, records.join(''));
   return header;
 }
@@ -97,8 +104,6 @@ function addRecords(archive: Pack, records: string): void {
   archive.push(content);
   if (content.length % BLOCK > 0) archive.push(Buffer.alloc(BLOCK - content.length % BLOCK));
 }
-
-const BLOCK = 512;
 
 /** The header of an extended header, pax(1). */
 function recordsHeader(size: number): Buffer {
@@ -118,11 +123,8 @@ function recordsHeader(size: number): Buffer {
   return header;
 }
 
-function isAscii(text: string): boolean {
-  return /^[\x01-\x7f]*$/.test(text);
-}
-
-/** Prefixes would hold more; readers agree on the extended header. */
-function fitsName(name: string): boolean {
-  return name.length <= 100 && isAscii(name);
+/** The header's prefix would hold longer ones; on the extended header all readers agree. */
+function isPlainName(name: string): boolean {
+   
+  return name.length <= NAME_MAX && /^[\x00-\x7f]*$/.test(name);
 }

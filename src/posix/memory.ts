@@ -51,6 +51,14 @@ export function allocate(size: number): Block {
   };
 }
 
+/**
+ * Where the bytes of a Buffer lie, for a system call made at once: it holds while the Buffer is reachable, and no longer
+ * than the next call that may move a small one (under 64 bytes, which V8 may keep in its heap).
+ */
+export function addressOf(buffer: Buffer): number {
+  return Number(koffi.address(buffer));
+}
+
 /** Reads the 64-bit little-endian unsigned integer whose low word is `words[index]`; exact up to 2^53. */
 export function readU64(words: Uint32Array, index: number): number {
   return words[index] + words[index + 1] * 4294967296;
