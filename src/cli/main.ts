@@ -11,6 +11,8 @@ const commands: Record<string, () => Promise<Command>> = {
   unmount: async () => (await import('./umount.js')).umountCommand,
   list: async () => (await import('./list.js')).listCommand,
   graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,
+  image: async () => (await import('./image.js')).imageCommand,
+  docker: async () => (await import('./docker.js')).dockerCommand,
   help: async () => (await import('./help.js')).helpCommand,
 };
 

@@ -31,6 +31,8 @@ export interface ApplyOptions {
   onWarning?: (message: string) => void;
   /** Bytes of `input` taken so far. */
   onProgress?: (bytes: number) => void;
+  /** Each piece of the uncompressed archive, in order, before it is read. Valid during the call. */
+  onArchive?: (piece: Buffer) => void;
 }
 
 export interface AppliedLayer {
@@ -87,6 +89,7 @@ async function read(input: Readable, writer: TreeWriter, options: ApplyOptions):
   const blob = new Meter(Infinity, options.onProgress);
   const archive = compression === 'none' ? blob : new Meter();
   archive.limit = limits.bytes;
+  archive.onPiece = options.onArchive;
   const failed = compression === 'none' ? chain([input, archive]) : chain([input, blob, decompressor(compression), archive]);
   try {
     await readTar(archive, guarded(writer, limits, options.mapEntry));

@@ -5,6 +5,8 @@ import { beyondLimit } from './limits.js';
 /** Counts and digests the bytes that pass through it, and fails beyond a limit. */
 export class Meter extends Transform {
   bytes = 0;
+  /** Sees each piece before it goes on. */
+  onPiece: ((piece: Buffer) => void) | undefined;
   private readonly hash = createHash('sha256');
 
   constructor(public limit = Infinity, onProgress?: (bytes: number) => void) {
@@ -18,6 +20,12 @@ export class Meter extends Transform {
         }
         this.hash.update(piece);
         onProgress?.(this.bytes);
+        try {
+          this.onPiece?.(piece);
+        } catch (error) {
+          done(error as Error);
+          return;
+        }
         done(null, piece);
       },
     });

@@ -44,6 +44,9 @@ export const FALLOC = {
   UNSHARE_RANGE: 64,
 } as const;
 
+/** Operations of flock(2). */
+export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
+
 /** Origins of lseek(2). */
 export const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
@@ -171,6 +174,11 @@ export function fsync(fd: number): number {
 /** fdatasync(2) */
 export function fdatasync(fd: number): number {
   return sys1(NR.fdatasync, fd);
+}
+
+/** flock(2); operations in LOCK. */
+export function flock(fd: number, operation: number): number {
+  return sys2(NR.flock, fd, operation);
 }
 
 /** syncfs(2): the whole file system `fd` lies on. EBADF for an O_PATH descriptor. */
