@@ -54,7 +54,8 @@ export class CopyAhead implements Work {
     this.tries++;
     this.result = null;
     const size = Math.min(this.asked, st.size);
-    this.copying = this.u.helpers!.copy(this.from, this.to, size, (result) => this.finished(result));
+    const afar = this.node.top.pace === PACE.REMOTE || this.target.pace === PACE.REMOTE;
+    this.copying = this.u.helpers!.copy(this.from, this.to, size, afar, (result) => this.finished(result));
   }
 
   private finished(result: number): void {

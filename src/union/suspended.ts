@@ -26,9 +26,10 @@ export type HelperTask = 'copy' | 'sync' | 'read' | 'write';
 export interface Helpers {
   /**
    * Copies the first `size` bytes from one open file to another, which is empty; holes stay holes. The result is the
-   * bytes of data moved, or -errno; ECANCELED when it was stopped.
+   * bytes of data moved, or -errno; ECANCELED when it was stopped. `afar`: one of the files is where it may be waited for
+   * for ever.
    */
-  copy(from: number, to: number, size: number, done: (result: number) => void): Copying;
+  copy(from: number, to: number, size: number, afar: boolean, done: (result: number) => void): Copying;
   /** Makes one system call. Memory that it uses must be kept until `done` hears its result, or -errno. */
   call(task: HelperTask, nr: number, args: readonly number[], done: (result: number) => void): void;
 }

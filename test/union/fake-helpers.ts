@@ -18,7 +18,7 @@ export class FakeHelpers implements Helpers {
   /** In place of the next result. */
   failWith = 0;
 
-  copy(from: number, to: number, size: number, done: (result: number) => void): Copying {
+  copy(from: number, to: number, size: number, _afar: boolean, done: (result: number) => void): Copying {
     let stopped = false;
     this.log.push(`copy ${String(size)}`);
     this.tasks.push({ kind: 'copy', done, perform: () => stopped ? -E.ECANCELED : copyContent(from, to, size) });

@@ -14,6 +14,7 @@ const REST = 5;
 /** What `receive` returns when there is no request. */
 export const ENDED = 0;
 export const TICKED = -1;
+export const NOTHING = -2;
 
 /**
  * Most empty reads after a reply before the channel sleeps: some 0.35 µs each, 50 µs in all. The wake-up they
@@ -78,8 +79,9 @@ export class Channel {
   /**
    * The next request, in the request block: its length. ENDED when the file system has been unmounted; TICKED
    * when the control descriptor, or the one of changes, has something to read. Throws for an error of the device itself.
+   * `busy`: there is other work, so NOTHING at once when there is no request.
    */
-  receive(): number {
+  receive(busy = false): number {
     let spins = this.spins;
     for (;;) {
       const length = read(this.fd, this.requestBlock.address, this.requestBlock.length);
@@ -92,6 +94,7 @@ export class Channel {
       // ENOMEM: the kernel has answered that one itself.
       if (length === -E.EINTR || length === -E.ENOENT || length === -E.ENOMEM) continue;
       if (length !== -E.EAGAIN) throw new DeviceError('reading a request', length);
+      if (busy) return NOTHING;
 
       if (spins > 0) {
         spins -= 1;

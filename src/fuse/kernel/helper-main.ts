@@ -7,6 +7,9 @@ const { state, task, control } = workerData as HelperStart;
 const args = task.subarray(TASK.ARGS);
 const order = () => Atomics.load(state, WORD.ORDER);
 
+// Unless a task is there already: copies go on elsewhere until somebody is ready for them.
+if (Atomics.compareExchange(state, WORD.STATE, STATE.STARTING, STATE.IDLE) === STATE.STARTING) eventfdAdd(control);
+
 for (;;) {
   const now = Atomics.load(state, WORD.STATE);
   if (now === STATE.BUSY) {

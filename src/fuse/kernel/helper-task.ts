@@ -1,7 +1,7 @@
 /** What the loop's thread and a helper thread share: one task at a time, in shared memory. */
 import { E, Errno } from '../../posix/errno.js';
 import { sys6 } from '../../posix/syscall.js';
-import { copyContent } from '../../union/copy-data.js';
+import { ContentCopy } from '../../union/copy-data.js';
 
 /** Words of `HelperStart.state`. */
 export const WORD = {
@@ -13,7 +13,8 @@ export const WORD = {
   END: 2,
 } as const;
 
-export const STATE = { IDLE: 0, BUSY: 1, DONE: 2 } as const;
+/** STARTING: it has no task, and is not yet ready for one. */
+export const STATE = { IDLE: 0, BUSY: 1, DONE: 2, STARTING: 3 } as const;
 
 /** ABANDONED: nobody waits any more, and unless that changes within {@link GRACE} the copy stops. */
 export const ORDER = { GO: 0, STOP: 1, ABANDONED: 2 } as const;
@@ -24,7 +25,7 @@ export const GRACE = 1000;
 /** Numbers of `HelperStart.task`: a system call's number (or COPY), its result, its arguments. */
 export const TASK = { NR: 0, RESULT: 1, ARGS: 2, LENGTH: 8 } as const;
 
-/** In place of a system call's number; arguments: source, target, size. */
+/** In place of a system call's number; arguments: source, target, size, and where to begin. */
 export const COPY = -1;
 
 /** What a helper thread is started with. */
@@ -49,15 +50,28 @@ function call(nr: number, args: ArrayLike<number>): number {
 }
 
 function copy(args: ArrayLike<number>, order: () => number): number {
+  return outcome(() => {
+    const content = new ContentCopy(args[0], args[1], args[2], args[3]);
+    content.finish(stopper(order));
+    return content.moved;
+  });
+}
+
+/** What tells a copy to stop. */
+export function stopper(order: () => number): () => boolean {
   let abandoned = 0;
-  const stops = () => {
+  return () => {
     const now = order();
     if (now !== ORDER.ABANDONED) abandoned = 0;
     else if (abandoned === 0) abandoned = performance.now();
     return now === ORDER.STOP || (abandoned !== 0 && performance.now() - abandoned > GRACE);
   };
+}
+
+/** The result of work that throws Errno: -errno then. */
+export function outcome(work: () => number): number {
   try {
-    return copyContent(args[0], args[1], args[2], stops);
+    return work();
   } catch (error) {
     return error instanceof Errno ? -error.errno : -E.EIO;
   }

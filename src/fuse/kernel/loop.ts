@@ -28,6 +28,8 @@ export class Loop {
     onReady: () => void,
     /** Hands out what helpers have done. */
     private readonly collect: () => void = () => undefined,
+    /** Does a piece of work between two requests; false when there is none. */
+    private readonly work: () => boolean = () => false,
   ) {
     this.dispatcher = new Dispatcher(serving);
     serving.onInterrupt = (low, high) => this.interrupt(low, high);
@@ -39,7 +41,7 @@ export class Loop {
     for (let served = 1; ; served += 1) {
       if (served % REQUESTS_BETWEEN_TICKS === 0) this.tick();
       if (this.suspensions.size > 0) this.resume();
-      const length = this.channel.receive();
+      const length = this.channel.receive(this.work());
       if (length > 0) this.serve(length);
       else if (length === TICKED) this.tick();
       else if (length === ENDED) return;

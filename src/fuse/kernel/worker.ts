@@ -132,6 +132,7 @@ class Worker {
       () => this.tick(union, channel),
       () => this.say({ kind: 'ready', minor: serving.negotiated?.minor ?? 0 }),
       () => this.helpers.collect(),
+      () => this.helpers.work(),
     );
     if ('helpers' in union) union.helpers = this.helpers;
     channel.changes = union.changes ?? -1;
