@@ -234,7 +234,7 @@ export class NodeTable {
       this.byId[n.id] = undefined;
       this.free.push(n.id);
       this.dropped = (this.dropped + 1) % GENERATIONS;
-      if (this.size < this.most / 2) this.giveBack();
+      if (this.size * 2 < this.most) this.giveBack();
       n.id = -1;
       for (const link of n.links ?? []) {
         link.parent.children--;

@@ -78,6 +78,15 @@ export function hold(u: UnionState, node: Node): Held {
   throw new Errno(opened >= 0 || opened === -E.ENOENT ? E.ESTALE : -opened);
 }
 
+/** Up to so many open files are looked through for one of the node's. */
+const FEW = 64;
+
+/** The same, not to be changed: of a file that somebody has open, the descriptor that is there already. */
+export function holdToRead(u: UnionState, node: Node): Held {
+  const open = u.files.count <= FEW ? openDescriptor(u, node) : -1;
+  return open >= 0 ? { fd: open, name: '', own: false } : hold(u, node);
+}
+
 export function letGo(held: Held): void {
   if (held.own) close(held.fd);
 }

@@ -9,19 +9,24 @@ import { setMode } from './mode.js';
 import type { Node } from './node.js';
 import { isOverlayXattr } from './overlay-marks.js';
 import { isAcl } from './owners.js';
-import { hold, letGo, placeOf } from './place.js';
+import { hold, holdToRead, letGo, placeOf } from './place.js';
 import type { UnionState } from './state.js';
 
 const block = allocate(XATTR_MAX);
 
-/** getxattr(2) into memory at `address`; size 0 asks for the length. Returns the length. */
+/**
+ * getxattr(2) into memory at `address`; size 0 asks for the length. Returns the length, or -ENODATA: not thrown, because
+ * the kernel asks each file that is written to for one that most have not, and an exception costs as much as the write.
+ */
 export function getxattr(u: UnionState, node: Node, name: string, address: number, size: number): number {
-  if (isKeptBack(u, name)) throw new Errno(E.ENODATA);
+  if (isKeptBack(u, name)) return -E.ENODATA;
   u.refresh(node);
   // The kernel decides by ACLs and capabilities: they must be this file's.
-  const held = hold(u, node);
+  const held = holdToRead(u, node);
   try {
-    const length = must(fgetxattr(held.fd, name, address, size));
+    const length = fgetxattr(held.fd, name, address, size);
+    if (length === -E.ENODATA) return length;
+    must(length);
     if (u.owners !== null && isAcl(name) && size > 0) {
       copyMemory(block.address, address, length);
       u.owners.showAcl(block.bytes.subarray(0, length));

@@ -410,7 +410,7 @@ export class TestUnion {
   }
 
   getxattr(path: string, name: string): string {
-    const got = this.union.getxattr(this.walk(path), name, buffer.address, 4096);
+    const got = must(this.union.getxattr(this.walk(path), name, buffer.address, 4096));
     return buffer.bytes.toString('latin1', 0, got);
   }
 

@@ -147,6 +147,7 @@ export interface UnionOps {
   fsyncdir(handle: UnionDirHandle, datasync: boolean): void;
 
   statfs(out: StatFs): void;
+  /** The length, or -ENODATA (not thrown). */
   getxattr(node: UnionNode, name: string, address: number, size: number): number;
   setxattr(
     node: UnionNode,
