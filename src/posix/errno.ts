@@ -148,7 +148,11 @@ export class Errno extends Error {
   constructor(errno: number, what?: string) {
     const positive = Math.abs(errno);
     const code = errnoName(positive);
+    // An answer to a caller, not a defect of ours: nobody reads a stack, and to write one takes half of the time of a throw.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(`${code}: ${errnoText(positive)}${what === undefined ? '' : `, ${what}`}`);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Errno';
     this.errno = positive;
     this.code = code;

@@ -9,7 +9,7 @@ import { type FileHandle, writableDescriptor } from './file-handle.js';
 import { killSuidgid, setMode } from './mode.js';
 import type { Node } from './node.js';
 import { reconsider } from './permission.js';
-import { hold, letGo, openNode, statNode } from './place.js';
+import { holdOpen, letGo, openNode, statNode } from './place.js';
 import { copyUpBranch } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -92,7 +92,7 @@ function sizeOf(u: UnionState, node: Node): number {
 /** What needs no descriptor for writing. */
 function setOthers(u: UnionState, node: Node, change: SetAttr): void {
   const { valid } = change;
-  const held = hold(u, node);
+  const held = holdOpen(u, node);
   const { fd } = held;
   try {
     // chown(2) to nobody else is asked for as no change at all: it still takes set-id bits away, and is a change of the inode.

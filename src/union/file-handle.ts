@@ -157,6 +157,7 @@ export function makeHandle(u: UnionState, node: Node, flags: number, fd: number,
   node.top.opens++;
   u.room.opened(fd);
   const handle = u.files.add((id) => new FileHandle(id, node, fd, node.top, flags));
+  node.opened = handle;
   handle.keepCache = pagesStillRight(node, now);
   handle.passable = mayPass(u, handle, now.mode);
   handle.size = now.size;
@@ -272,6 +273,7 @@ export function release(u: UnionState, handle: FileHandle): void {
   u.files.remove(handle.id);
   const { node } = handle;
   node.handles--;
+  if (node.opened === handle) node.opened = null;
   u.nodes.drop(node);
 }
 

@@ -13,7 +13,7 @@ import { redirectPlink } from './pseudo-link.js';
 import { probeRenamed } from './renamed-directory.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
-import { hasWhiteout, isNotThere } from './whiteout.js';
+import { hasWhiteout, isNotThere, isOpaqueChild } from './whiteout.js';
 import { freshInode, sameInode, unionInode } from './xino.js';
 
 /** What lookup found of one name; reused from call to call. */
@@ -32,6 +32,12 @@ export class Probe {
   origins: Map<Branch, string> | null = null;
   /** A directory's own limit, see node.ts. */
   limit = Number.MAX_SAFE_INTEGER;
+
+  /** Whether the search went past a branch, on which `parent` lies, or ended there, and found no whiteout on it. */
+  passed(branch: Branch, parent: Node): boolean {
+    const lowest = this.type !== 0 ? this.layers[0] : this.whiteout;
+    return branch.whiteouts && branch !== this.whiteout && parent.layerOf(branch) >= 0 && (lowest === null || branch.index <= lowest.index);
+  }
 }
 
 const below = new Stat();
@@ -41,6 +47,15 @@ const below = new Stat();
  * Makes no node, so it may be used inside operations.
  */
 export function probe(u: UnionState, parent: Node, name: string, into: Probe, from = 0): boolean {
+  return search(u, parent, name, into, from, true);
+}
+
+/** The same, for who wants to know of a directory only where it is seen: its lower layers are not looked for. */
+export function probeTop(u: UnionState, parent: Node, name: string, into: Probe, from = 0): boolean {
+  return search(u, parent, name, into, from, false);
+}
+
+function search(u: UnionState, parent: Node, name: string, into: Probe, from: number, merges: boolean): boolean {
   const { layers } = parent;
   into.type = 0;
   into.whiteout = null;
@@ -74,7 +89,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
     if (into.type === 0) {
       into.type = type;
       into.layers = branch.alone;
-      if (type !== S.IFDIR) return true;
+      if (type !== S.IFDIR || !merges) return true;
       merged = [branch];
     } else if (type === S.IFDIR) {
       merged?.push(branch);
@@ -95,6 +110,7 @@ export function probe(u: UnionState, parent: Node, name: string, into: Probe, fr
 function directoryIsOpaque(u: UnionState, parent: Node, layer: number, name: string): boolean {
   // The lowest branch has nothing to hide, but what is created may go to a branch that the parent is not on.
   if (layer === parent.layers.length - 1 && u.branches.length - 1 === (parent.layers[layer]).index) return false;
+  if (!u.options.overlayMarks) return isOpaqueChild(u.directory(parent, layer), name);
   const fd = u.openChild(parent, layer, name);
   try {
     return hidesBelow(u, fd);

@@ -11,6 +11,13 @@ export interface Link {
   name: string;
 }
 
+/** An open file of a node: `fd` is of the inode that `node` has on `branch`. */
+export interface OpenFile {
+  readonly node: Node;
+  readonly fd: number;
+  readonly branch: Branch;
+}
+
 /**
  * What must hold:
  * - `layers` is ordered top first and never empty; a directory's layers are a subset of its parent's, but for those
@@ -27,6 +34,8 @@ export class Node {
   lookups = 0;
   children = 0;
   handles = 0;
+  /** The handle opened last, if it is still open: a descriptor of the inode that is there already; see `openDescriptor`. */
+  opened: OpenFile | null = null;
   /** Descriptors (O_PATH) of a directory on its layers, -1 where not open; see directory-descriptors.ts. */
   fds: number[] | null = null;
   /** Further names of a hard-linked file. */

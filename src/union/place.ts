@@ -48,8 +48,10 @@ function isInode(node: Node, st: Stat): boolean {
   return unionInode(node.top, st) === node.ino || node.top.home.inodes.forgets;
 }
 
-/** Somebody removed or replaced the file directly: who has it open goes on with what is open. */
+/** A descriptor of the node's inode that somebody has open, or -1. */
 function openDescriptor(u: UnionState, node: Node): number {
+  const { opened } = node;
+  if (opened !== null && opened.node === node && opened.branch === node.top) return opened.fd;
   if (node.handles === 0 || node.isDirectory) return -1;
   for (const handle of u.files.all()) if (handle.node === node && handle.branch === node.top) return handle.fd;
   return -1;
@@ -78,13 +80,10 @@ export function hold(u: UnionState, node: Node): Held {
   throw new Errno(opened >= 0 || opened === -E.ENOENT ? E.ESTALE : -opened);
 }
 
-/** Up to so many open files are looked through for one of the node's. */
-const FEW = 64;
-
-/** The same, not to be changed: of a file that somebody has open, the descriptor that is there already. */
-export function holdToRead(u: UnionState, node: Node): Held {
-  const open = u.files.count <= FEW ? openDescriptor(u, node) : -1;
-  return open >= 0 ? { fd: open, name: '', own: false } : hold(u, node);
+/** The same for a look that needs nothing of the path: by what somebody has open, if it can be. */
+export function holdOpen(u: UnionState, node: Node): Held {
+  const open = node.opened === null ? -1 : openDescriptor(u, node);
+  return open < 0 ? hold(u, node) : { fd: open, name: '', own: false };
 }
 
 export function letGo(held: Held): void {

@@ -12,7 +12,7 @@ import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
 import { childPath } from './create.js';
 import { mayRemoveContents } from './hidden.js';
-import { Probe, probe } from './lookup.js';
+import { Probe, probeTop } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { WHITEOUT_PREFIX, checkName } from './name.js';
 import type { Node } from './node.js';
@@ -37,7 +37,7 @@ export function showsBelow(u: UnionState, parent: Node, name: string, branch: Br
   if (parent.lowestSeen <= branch.index && !u.options.dirren) return false;
   const { layers } = parent;
   for (let i = 0; i < layers.length; i++) {
-    if ((layers[i]).index > branch.index) return probe(u, parent, name, lower, i);
+    if (layers[i].index > branch.index) return probeTop(u, parent, name, lower, i);
   }
   return false;
 }
@@ -72,15 +72,19 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   const source = target.layers[0];
   const node = knownNode(u, target);
   if (node === undefined) throw new Errno(E.ESTALE);
-  if (!isEmpty(u, node)) throw new Errno(E.ENOTEMPTY);
+  const { layers } = node;
+  // On one layer, which takes the removal: the branch refuses it where there is anything at all.
+  const emptyIfRemoved = layers.length === 1 && layers[0] === source && source.writable;
+  if (!emptyIfRemoved) mustBeEmpty(u, node);
   const branch = copyUpBranch(u, parent, source);
   const hide = branch !== source || showsBelow(u, parent, name, branch);
+  if (emptyIfRemoved && hide) mustBeEmpty(u, node);
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
   withAnchor(u, node, parent, name, () => {
     if (hide) whiteout(u, branch, dirfd, parent, name);
     if (branch !== source) return;
-    hiddenBefore(hide, dirfd, name, () => removeDirectory(u, branch, dirfd, name));
+    hiddenBefore(hide, dirfd, name, () => removeDirectory(u, node, branch, dirfd, name));
     forgetRenamed(branch, target.stat.ino);
     forgetInode(branch, target.stat);
   });
@@ -101,11 +105,16 @@ function hiddenBefore(hide: boolean, dirfd: number, name: string, removes: () =>
   }
 }
 
+function mustBeEmpty(u: UnionState, node: Node): void {
+  if (!isEmpty(u, node)) throw new Errno(E.ENOTEMPTY);
+}
+
 /** Removes a directory that holds nothing but whiteouts: out of sight first, at once, then piece by piece. */
-function removeDirectory(u: UnionState, branch: Branch, dirfd: number, name: string): void {
+function removeDirectory(u: UnionState, node: Node, branch: Branch, dirfd: number, name: string): void {
   const removed = unlinkat(dirfd, name, AT.REMOVEDIR);
   if (removed >= 0) return;
   if (removed !== -E.ENOTEMPTY && removed !== -E.EEXIST) throw new Errno(-removed);
+  mustBeEmpty(u, node);
   mayRemoveContents(u, dirfd, name);
   const aside = temporaryName();
   setAside(branch, dirfd, name, aside);
@@ -115,7 +124,7 @@ function removeDirectory(u: UnionState, branch: Branch, dirfd: number, name: str
 function find(u: UnionState, parent: Node, name: string): void {
   checkName(name);
   u.refresh(parent);
-  if (parent.removed || !probe(u, parent, name, target)) throw new Errno(E.ENOENT);
+  if (parent.removed || !probeTop(u, parent, name, target)) throw new Errno(E.ENOENT);
   mustTakeEntries(u, parent);
   u.watch?.goes(parent, name);
 }
@@ -143,10 +152,7 @@ export function withAnchor(u: UnionState, node: Node | undefined, parent: Node, 
 function keepReachable(u: UnionState, node: Node, parent: Node, name: string): void {
   if (node.anchor >= 0 || node.removed || node.links !== null) return;
   if (node.parent !== parent || node.name !== name) return;
-  const fd = node.isDirectory
-    ? openat(u.directory(node, 0), '.', O.PATH | O.DIRECTORY, 0)
-    : openat(u.directoryOn(parent, node.top), name, O.PATH | O.NOFOLLOW, 0);
-  node.anchor = must(fd);
+  node.anchor = node.isDirectory ? u.takeDirectory(node, 0) : must(openat(u.directoryOn(parent, node.top), name, O.PATH | O.NOFOLLOW, 0));
 }
 
 /** Takes the name from the node; `nlink` is the link count before. */

@@ -110,7 +110,7 @@ function move(
   const wasOpaque = victim?.isDirectory === true && victim.top === branch && victim.limit <= branch.index;
   const covers = wasOpaque || target.whiteout !== null || showsBelow(u, newParent, newName, branch);
   if (target.whiteout === branch) adoptWhiteout(u, branch, to, newName);
-  const wasWhiteout = hasWhiteout(to, newName);
+  const wasWhiteout = target.whiteout === branch || (!target.passed(branch, newParent) && hasWhiteout(to, newName));
   const taken = moving.isDirectory && takesLayers(u, moving, branch) ? takeLayers(u, moving, newParent, newName, branch) : null;
   const makesOpaque = taken !== null ? taken.covers : moving.isDirectory && (covers || u.options.diropq === 'a');
   // Beside a whiteout, and so not seen: left by a crash.

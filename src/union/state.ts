@@ -160,6 +160,13 @@ export class UnionState {
     return fd;
   }
 
+  /** The same descriptor, the caller's from now on. */
+  takeDirectory(node: Node, layer: number): number {
+    const fd = this.directory(node, layer);
+    if (node.fds !== null) node.fds[layer] = -1;
+    return fd;
+  }
+
   private openDirectory(node: Node, layer: number): number {
     const { parent } = node;
     const branch = node.layers[layer];

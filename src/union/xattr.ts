@@ -9,7 +9,7 @@ import { setMode } from './mode.js';
 import type { Node } from './node.js';
 import { isOverlayXattr } from './overlay-marks.js';
 import { isAcl } from './owners.js';
-import { hold, holdToRead, letGo, placeOf } from './place.js';
+import { hold, holdOpen, letGo, placeOf } from './place.js';
 import type { UnionState } from './state.js';
 
 const block = allocate(XATTR_MAX);
@@ -21,8 +21,9 @@ const block = allocate(XATTR_MAX);
 export function getxattr(u: UnionState, node: Node, name: string, address: number, size: number): number {
   if (isKeptBack(u, name)) return -E.ENODATA;
   u.refresh(node);
-  // The kernel decides by ACLs and capabilities: they must be this file's.
-  const held = holdToRead(u, node);
+  // The kernel decides by ACLs and capabilities: they must be this file's. It asks for the capabilities of every new file
+  // before the first write to it (18 µs by name, 2 by the descriptor that is open).
+  const held = holdOpen(u, node);
   try {
     const length = fgetxattr(held.fd, name, address, size);
     if (length === -E.ENODATA) return length;
