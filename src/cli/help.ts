@@ -7,6 +7,10 @@ Usage:
   tsaufs remount [-v] -o OPTIONS MOUNTPOINT
   tsaufs umount [-l] MOUNTPOINT…
   tsaufs list [-v] [--json]
+  tsaufs diff [--json] MOUNTPOINT
+  tsaufs diff [--json] [--below DIR[:DIR…]] DIR
+  tsaufs layer apply LAYER DIR
+  tsaufs layer pack [-o FILE] [--gzip] DIR
   tsaufs graphdriver [-v] [--socket PATH]
   tsaufs COMMAND --help
   tsaufs --version
@@ -30,6 +34,8 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'remount') return (await import('./remount.js')).remountCommand(['--help']);
   if (name === 'umount' || name === 'unmount') return (await import('./umount.js')).umountCommand(['--help']);
   if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
+  if (name === 'diff') return (await import('./diff.js')).diffCommand(['--help']);
+  if (name === 'layer') return (await import('./layer.js')).layerCommand(['--help']);
   if (name === 'list') return (await import('./list.js')).listCommand(['--help']);
   process.stdout.write(text);
   return 0;

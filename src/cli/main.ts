@@ -10,6 +10,8 @@ const commands: Record<string, () => Promise<Command>> = {
   umount: async () => (await import('./umount.js')).umountCommand,
   unmount: async () => (await import('./umount.js')).umountCommand,
   list: async () => (await import('./list.js')).listCommand,
+  diff: async () => (await import('./diff.js')).diffCommand,
+  layer: async () => (await import('./layer.js')).layerCommand,
   graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,
   image: async () => (await import('./image.js')).imageCommand,
   docker: async () => (await import('./docker.js')).dockerCommand,

@@ -20,7 +20,7 @@ export interface EntryVisitor {
 /** Reads an uncompressed archive to its end. Rejects with what the visitor has thrown, or a LayerError. */
 export function readTar(input: Readable, visitor: EntryVisitor): Promise<void> {
   return new Promise((resolve, reject) => {
-    const archive = extract({ filenameEncoding: 'latin1', highWaterMark: 4 << 20 } as object);
+    const archive = extract({ filenameEncoding: 'latin1', allowUnknownFormat: true, highWaterMark: 4 << 20 } as object);
     const records = readRecordsExactly(archive as unknown as Internals);
     const fail = (error: unknown): void => {
       archive.destroy();
