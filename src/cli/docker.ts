@@ -8,6 +8,7 @@ import { findInStore, readDockerStore, wholeContainer, wholeImage, type Found } 
 import { exportImage } from '../layers/oci/export.js';
 import { shortId } from '../layers/oci/digest.js';
 import { ImageError } from '../layers/image-error.js';
+import { nameToGive } from '../layers/oci/reference.js';
 import { exportFormat } from './image-arguments.js';
 import { mountLayers, scratchDirectory } from './layer-mount.js';
 import { collect, parserFor } from './parser.js';
@@ -122,7 +123,9 @@ async function exportCommand(args: string[]): Promise<number> {
   refuseInside(destination, store.root);
   const found = findInStore(store, name, kindOf(flags));
   const image = found.kind === 'image' ? exportedImage(found.image) : exportedContainer(store, found.container);
-  const named = flags.name.length === 0 ? image : { ...image, names: flags.name };
+  // By its name only that goes with it, by its id all do.
+  const meant = image.names.filter((own) => own === name || own === `${name}:latest`);
+  const named = { ...image, names: flags.name.length > 0 ? flags.name.map(nameToGive) : meant.length > 0 ? meant : image.names };
   const id = await exportImage(named, destination, { format, onWarning: (line) => process.stderr.write(`tsaufs: warning: ${line}\n`) });
   if (destination !== '-') process.stdout.write(`${destination}: image ${shortId(id)}${named.names.length === 0 ? '' : `, ${named.names.join(', ')}`}\n`);
   return 0;

@@ -71,6 +71,6 @@ export function checkParents(paths: StorePaths, layers: readonly DockerLayer[], 
   const listed = readParents(paths, top.cacheId);
   if (listed === undefined) problem(`${file} is missing; the layers' other records are used`);
   else if (listed.join() !== layers.slice(0, -1).toReversed().map((layer) => layer.cacheId).join()) {
-    problem(`${file} names other layers than ${path.join('image', paths.driver)} or graph; it is not used`);
+    problem(`${file} names other layers than the image; it is not used`);
   }
 }

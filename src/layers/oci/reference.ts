@@ -52,6 +52,13 @@ export function formatReference({ repository, tag, digest }: Reference): string 
   return `${repository}:${tag ?? 'latest'}`;
 }
 
+/** @throws ImageError for a digest, which is not given but computed */
+export function nameToGive(written: string): string {
+  const reference = parseReference(written);
+  if (reference.digest !== undefined) throw new ImageError(`"${written}": a name to give has a tag, not a digest`);
+  return formatReference(reference);
+}
+
 /** `docker.io/library/busybox:latest`, as containerd writes it. */
 export function fullName(reference: Reference): string {
   const { repository } = reference;

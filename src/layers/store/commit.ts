@@ -3,7 +3,7 @@ import { packLayer } from '../pack.js';
 import { shortId, type Digest } from '../oci/digest.js';
 import { Document, type Json, type JsonObject } from '../oci/document.js';
 import { changedConfig } from '../oci/image-config.js';
-import { formatReference, parseReference } from '../oci/reference.js';
+import { nameToGive } from '../oci/reference.js';
 import { changeConfig } from './config-changes.js';
 import type { Container } from './container.js';
 import { addImage, readImage } from './image-database.js';
@@ -47,13 +47,6 @@ export async function commitContainer(store: ImageStore, container: Container, o
     layers.rollBack();
     throw error;
   }
-}
-
-/** @throws ImageError for a digest, which is not given but computed */
-export function nameToGive(written: string): string {
-  const reference = parseReference(written);
-  if (reference.digest !== undefined) throw new ImageError(`"${written}": a name to give has a tag, not a digest`);
-  return formatReference(reference);
 }
 
 function nextConfig(before: Document, diffIds: readonly Digest[], { message, author, changes }: CommitOptions): Buffer {

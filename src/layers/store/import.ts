@@ -7,7 +7,7 @@ import { parseImageConfig } from '../oci/image-config.js';
 import { nameFromPlace, splitTag, type ImageSource } from '../oci/image-source.js';
 import { formatPlatform, platformOfThisMachine, type Platform } from '../oci/platform.js';
 import { readImages } from '../oci/read-images.js';
-import { formatReference, parseReference } from '../oci/reference.js';
+import { formatReference, nameToGive } from '../oci/reference.js';
 import { randomId } from './files.js';
 import { addImage } from './image-database.js';
 import { withLock } from './lock.js';
@@ -46,6 +46,7 @@ export interface Imported {
  * @throws ImageError or LayerError
  */
 export async function importImages(store: ImageStore, written: string, options: ImportOptions = {}): Promise<Imported[]> {
+  if (options.name !== undefined) nameToGive(options.name);
   const { place, tag } = splitTag(written, existsSync);
   return withLock(store, 'exclusive', options.onWaiting ?? (() => undefined), async () => {
     sweep(store);
@@ -91,11 +92,7 @@ async function takeAll(store: ImageStore, archive: Archive, images: readonly Ima
 }
 
 function namesFor(archive: Archive, image: ImageSource, { name }: ImportOptions): string[] {
-  if (name !== undefined) {
-    const reference = parseReference(name);
-    if (reference.digest !== undefined) throw new ImageError(`"${name}": a name to give has a tag, not a digest`);
-    return [formatReference(reference)];
-  }
+  if (name !== undefined) return [nameToGive(name)];
   if (image.names.length > 0) return image.names;
   const own = nameFromPlace(archive.where);
   return own === undefined ? [] : [formatReference({ repository: own, tag: undefined, digest: undefined })];
