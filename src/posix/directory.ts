@@ -98,8 +98,65 @@ export function readlinkat(dirfd: number, name: string): string | number {
 
 const LISTING = 65536;
 // One block a nesting level: a visitor may list another directory.
-const listings: Block[] = [];
+const listings: DirectoryEntry[] = [];
 let listingDepth = 0;
+
+// struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }, padded to 8 bytes.
+const RECLEN = 16;
+const TYPE = 18;
+const NAME = 19;
+
+/** An entry as it lies in memory, where the next one will lie: its name is the bytes from `start` to `end`. */
+export class DirectoryEntry {
+  private readonly block: Block = allocate(LISTING);
+  readonly bytes = this.block.bytes;
+  private readonly u32 = this.block.u32;
+  readonly address = this.block.address;
+  private at = 0;
+  start = 0;
+  end = 0;
+
+  get name(): string {
+    return this.bytes.latin1Slice(this.start, this.end);
+  }
+
+  /** DT_*; DT.UNKNOWN where the file system does not say. */
+  get type(): number {
+    return this.bytes[this.at + TYPE];
+  }
+
+  get ino(): number {
+    const word = this.at >>> 2;
+    return inodeNumber(this.u32[word], this.u32[word + 1]);
+  }
+
+  /** Whether the name begins so. */
+  begins(prefix: string): boolean {
+    const { bytes, start } = this;
+    if (this.end - start < prefix.length) return false;
+    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Goes to the entry at `at`; returns where the next begins. */
+  goTo(at: number): number {
+    const { bytes } = this;
+    const next = at + (bytes[at + RECLEN] | (bytes[at + RECLEN + 1] << 8));
+    this.at = at;
+    this.start = at + NAME;
+    // The padding is under 8 bytes, so the NUL that ends the name is the first one in the last 8.
+    let end = Math.max(this.start, next - 8);
+    while (bytes[end] !== 0) end++;
+    this.end = end;
+    return next;
+  }
+
+  get isDots(): boolean {
+    const { bytes, start } = this;
+    const length = this.end - start;
+    return length <= 2 && bytes[start] === 0x2e && (length === 1 || bytes[start + 1] === 0x2e);
+  }
+}
 
 /**
  * Lists a whole directory from its start, without '.' and '..': each entry's name, DT_ type (DT.UNKNOWN where the file
@@ -109,46 +166,25 @@ let listingDepth = 0;
 export function readDirectory(
   fd: number, visit: (name: string, type: number, ino: number) => unknown,
 ): number {
+  return readEntries(fd, (entry) => visit(entry.name, entry.type, entry.ino));
+}
+
+/** The same without making a string of each name. The entry is reused for the next. */
+export function readEntries(fd: number, visit: (entry: DirectoryEntry) => unknown): number {
   const rewound = lseek(fd, 0, SEEK.SET);
   if (rewound < 0) return rewound;
-  const listing = (listings[listingDepth] ??= allocate(LISTING));
+  const entry = (listings[listingDepth] ??= new DirectoryEntry());
   listingDepth++;
   try {
     for (;;) {
-      const filled = sys3(NR.getdents64, fd, listing.address, LISTING);
+      const filled = sys3(NR.getdents64, fd, entry.address, LISTING);
       if (filled <= 0) return filled;
-      if (!visitEntries(listing, filled, visit)) return 0;
+      for (let at = 0; at < filled;) {
+        at = entry.goTo(at);
+        if (!entry.isDots && visit(entry) === false) return 0;
+      }
     }
   } finally {
     listingDepth--;
   }
-}
-
-// struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }, padded to 8 bytes.
-const RECLEN = 16;
-const TYPE = 18;
-const NAME = 19;
-
-function visitEntries(
-  listing: Block, filled: number, visit: (name: string, type: number, ino: number) => unknown,
-): boolean {
-  const { bytes, u32 } = listing;
-  let at = 0;
-  while (at < filled) {
-    const next = at + (bytes[at + RECLEN] | (bytes[at + RECLEN + 1] << 8));
-    const start = at + NAME;
-    // The padding is under 8 bytes, so the NUL that ends the name is the first one in the last 8.
-    let end = Math.max(start, next - 8);
-    while (bytes[end] !== 0) end++;
-    if (!isDots(bytes, start, end)) {
-      if (visit(bytes.latin1Slice(start, end), bytes[at + TYPE], inodeNumber(u32[at >>> 2], u32[(at >>> 2) + 1])) === false) return false;
-    }
-    at = next;
-  }
-  return true;
-}
-
-function isDots(bytes: Buffer, start: number, end: number): boolean {
-  const length = end - start;
-  return length <= 2 && bytes[start] === 0x2e && (length === 1 || bytes[start + 1] === 0x2e);
 }

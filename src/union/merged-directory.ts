@@ -4,11 +4,12 @@
 
 import { E, Errno, must } from '../posix/errno.js';
 import { O, close, fsync, openat } from '../posix/file.js';
-import { DT, readDirectory } from '../posix/directory.js';
+import { DT, type DirectoryEntry, readEntries } from '../posix/directory.js';
 import { S, type Stat, statat } from '../posix/stat.js';
 import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
+import { FIRST_NAME, Listing } from './listing.js';
 import { Probe, lookup, nodeOf } from './lookup.js';
 import { NAME_LONGEST, WHITEOUT_PREFIX } from './name.js';
 import type { Node } from './node.js';
@@ -17,20 +18,6 @@ import { PACE } from './pace.js';
 import { MAY_READ, mayEnter } from './permission.js';
 import { neverSynced, syncAside, synced } from './slow-call.js';
 import type { UnionState } from './state.js';
-import { listedInode } from './xino.js';
-
-/** The listing: parallel arrays, in the order of the branches. */
-export interface Listing {
-  names: string[];
-  /** DT_*. */
-  types: number[];
-  /** Inode numbers on the branch. */
-  inodes: number[];
-  /** Where each name was first found. */
-  branches: Branch[];
-  /** The directory's `version` then: while it is the same, a name is still where it was found. */
-  version: number;
-}
 
 export class DirHandle {
   /** The kernel may keep the listing (FOPEN_CACHE_DIR). */
@@ -66,33 +53,28 @@ export function releasedir(u: UnionState, handle: DirHandle): void {
   u.nodes.drop(handle.node);
 }
 
-/** Cookies: 1 after '.', 2 after '..', 3 after the first name. */
-const DOTS = 2;
-
-/** READDIR from `cookie` on; 0 begins anew. Stops when `sink` returns false. */
+/** READDIR from `cookie` on, the position in the listing; 0 begins anew. Stops when `sink` returns false. */
 export function readdir(u: UnionState, handle: DirHandle, cookie: number, sink: Sink): void {
-  const { node } = handle;
   const listing = listingFrom(u, handle, cookie);
-  if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1)) return;
-  if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2)) return;
-  for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
-    const ino = listedInode(listing.branches[i], listing.inodes[i]);
-    if (!sink(listing.names[i], listing.types[i], ino, i + DOTS + 1)) return;
+  for (let i = cookie; i < listing.count; i++) {
+    if (!sink(listing.name(i), listing.type(i), listing.ino(i), i + 1)) return;
   }
+}
+
+/** The same into memory, in the records of listing.ts, at most `room` bytes; returns how many. */
+export function readdirInto(u: UnionState, handle: DirHandle, cookie: number, to: Buffer, room: number): number {
+  return listingFrom(u, handle, cookie).copy(cookie, to, room);
 }
 
 /** READDIRPLUS: with the node and attributes of each name; the node is null where only the name is known. */
 export function readdirplus(u: UnionState, handle: DirHandle, cookie: number, out: Stat, sink: PlusSink): void {
   const { node } = handle;
   const listing = listingFrom(u, handle, cookie);
-  if (cookie < 1 && !sink('.', DT.DIR, node.ino, 1, null)) return;
-  if (cookie < 2 && !sink('..', DT.DIR, (node.parent ?? node).ino, 2, null)) return;
-  for (let i = Math.max(0, cookie - DOTS); i < listing.names.length; i++) {
-    const name = listing.names[i];
-    const child = childOf(u, node, listing, i, out);
+  for (let i = cookie; i < listing.count; i++) {
+    const name = listing.name(i);
+    const child = i < FIRST_NAME ? null : childOf(u, node, listing, i, name, out);
     if (child === undefined) continue;
-    const ino = child === null ? listedInode(listing.branches[i], listing.inodes[i]) : child.ino;
-    if (!sink(name, listing.types[i], ino, i + DOTS + 1, child)) {
+    if (!sink(name, listing.type(i), child === null ? listing.ino(i) : child.ino, i + 1, child)) {
       // Not handed out: nobody will forget it.
       if (child !== null) u.nodes.drop(child);
       return;
@@ -103,14 +85,13 @@ export function readdirplus(u: UnionState, handle: DirHandle, cookie: number, ou
 const listed = new Probe();
 
 /** The node of a listed name; null for a name that cannot be looked up, undefined if it is gone meanwhile. */
-function childOf(u: UnionState, node: Node, listing: Listing, i: number, out: Stat): Node | null | undefined {
-  const name = listing.names[i];
-  const branch = listing.branches[i];
+function childOf(u: UnionState, node: Node, listing: Listing, i: number, name: string, out: Stat): Node | null | undefined {
+  const branch = listing.branch(i);
   if (name.length > NAME_LONGEST) return null;
   try {
     // The listing tells where a file is seen: one call, where lookup would ask every layer for whiteouts.
     // A directory has to be merged, and a device may have become a whiteout.
-    const type = listing.types[i];
+    const type = listing.type(i);
     const isFile = type !== DT.DIR && !mayBeDevice(type);
     if (isFile && listing.version === node.version && node.layers.includes(branch)) {
       if (statat(u.directoryOn(node, branch), name, listed.stat) >= 0) {
@@ -130,54 +111,58 @@ function listingFrom(u: UnionState, handle: DirHandle, cookie: number): Listing 
   if (cookie !== 0 && handle.listing !== null) return handle.listing;
   forgetListing(u, handle);
   const listing = list(u, handle.node);
-  u.listings.hold(listing.names.length);
+  u.listings.hold(listing.count);
   return (handle.listing = listing);
 }
 
 function forgetListing(u: UnionState, handle: DirHandle): void {
-  if (handle.listing !== null) u.listings.hold(-handle.listing.names.length);
+  if (handle.listing !== null) u.listings.hold(-handle.listing.count);
   handle.listing = null;
 }
 
 /** Reads all layers of a directory. A directory that was removed is empty. Throws ENOMEM where names are too many. */
 export function list(u: UnionState, node: Node): Listing {
   u.refresh(node);
-  const listing: Listing = { names: [], types: [], inodes: [], branches: [], version: node.version };
-  if (node.removed) return listing;
   const { layers } = node;
+  const listing = new Listing(node.version, layers, node.ino, (node.parent ?? node).ino);
+  if (node.removed) return listing;
   const hidden = new Set<string>();
-  const seen = layers.length > 1 ? new Set<string>() : null;
+  const seen = new Set<string>();
   const marks = u.options.overlayMarks;
   for (let i = 0; i < layers.length; i++) {
     const branch = layers[i];
-    const start = listing.names.length;
+    const start = listing.count;
     const whiteouts: string[] = [];
+    const marked = marks && branch.whiteouts;
+    const isLast = i === layers.length - 1;
     let read = 0;
-    readLayer(u, node, i, (name, type, ino) => {
+    readLayer(u, node, i, (entry) => {
       if ((++read & 1023) === 0) u.listings.check(start + read);
-      if (name.startsWith(WHITEOUT_PREFIX)) {
+      if (entry.begins(WHITEOUT_PREFIX)) {
         // AUFS's own entries, and what would be the whiteout of a whiteout.
+        const { name } = entry;
         if (!branch.whiteouts || name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
         whiteouts.push(name.slice(WHITEOUT_PREFIX.length));
         if (!u.options.shwh) return;
-      } else if (hidden.has(name)) return;
-      else if (marks && branch.whiteouts && mayBeDevice(type) && isWhiteoutAt(u.directory(node, i), name)) {
-        whiteouts.push(name);
+      } else if (hidden.size > 0 && hidden.has(entry.name)) return;
+      else if (marked && mayBeDevice(entry.type) && isWhiteoutAt(u.directory(node, i), entry.name)) {
+        whiteouts.push(entry.name);
         return;
       }
-      if (seen !== null) {
+      // The names of the last layer, often the only one, need no string.
+      if (!isLast || seen.size > 0) {
+        const { name } = entry;
         if (seen.has(name)) return;
-        seen.add(name);
+        if (!isLast) seen.add(name);
       }
-      listing.names.push(name);
-      listing.types.push(type);
-      listing.inodes.push(ino);
-      listing.branches.push(branch);
+      listing.add(entry, branch);
     });
     if (whiteouts.length > 0) {
       for (const name of whiteouts) hidden.add(name);
-      dropHiddenHere(listing, start, whiteouts);
+      // A name beside its own whiteout is hidden, in whatever order the branch listed the two.
+      listing.remove(start, new Set(whiteouts));
     }
+    listing.endLayer();
   }
   return listing;
 }
@@ -187,36 +172,20 @@ function mayBeDevice(type: number): boolean {
   return type === DT.CHR || type === DT.UNKNOWN;
 }
 
-/** A name beside its own whiteout is hidden, in whatever order the branch listed the two. */
-function dropHiddenHere(listing: Listing, start: number, whiteouts: readonly string[]): void {
-  const set = new Set(whiteouts);
-  let to = start;
-  for (let i = start; i < listing.names.length; i++) {
-    if (set.has(listing.names[i])) continue;
-    listing.names[to] = listing.names[i];
-    listing.types[to] = listing.types[i];
-    listing.inodes[to] = listing.inodes[i];
-    listing.branches[to++] = listing.branches[i];
-  }
-  listing.names.length = listing.types.length = listing.inodes.length = listing.branches.length = to;
-}
-
-function readLayer(
-  u: UnionState, node: Node, layer: number, visit: (name: string, type: number, ino: number) => void,
-): void {
+function readLayer(u: UnionState, node: Node, layer: number, visit: (entry: DirectoryEntry) => void): void {
   readAll(must(openat(u.directory(node, layer), '.', O.RDONLY | O.DIRECTORY, 0)), visit);
 }
 
 /** The same for the union's own sake: a look that no user took leaves the time of access alone, where we may. */
-function glanceAtLayer(u: UnionState, node: Node, layer: number, visit: (name: string, type: number) => void): void {
+function glanceAtLayer(u: UnionState, node: Node, layer: number, visit: (entry: DirectoryEntry) => void): void {
   const dirfd = u.directory(node, layer);
   const fd = openat(dirfd, '.', O.RDONLY | O.DIRECTORY | O.NOATIME, 0);
   readAll(fd === -E.EPERM ? must(openat(dirfd, '.', O.RDONLY | O.DIRECTORY, 0)) : must(fd), visit);
 }
 
-function readAll(fd: number, visit: (name: string, type: number, ino: number) => void): void {
+function readAll(fd: number, visit: (entry: DirectoryEntry) => void): void {
   try {
-    must(readDirectory(fd, visit));
+    must(readEntries(fd, visit));
   } finally {
     close(fd);
   }
@@ -232,7 +201,7 @@ export function isEmpty(u: UnionState, node: Node, from = 0): boolean {
   for (let i = 0; i < layers.length; i++) {
     const branch = layers[i];
     const names: string[] = [];
-    glanceAtLayer(u, node, i, (name, type) => {
+    glanceAtLayer(u, node, i, ({ name, type }) => {
       if (name.startsWith(WHITEOUT_PREFIX)) {
         if (branch.whiteouts) hidden.add(name.slice(WHITEOUT_PREFIX.length));
       } else if (u.options.overlayMarks && branch.whiteouts && mayBeDevice(type) && isWhiteoutAt(u.directory(node, i), name)) {

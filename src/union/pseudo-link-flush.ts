@@ -6,11 +6,11 @@ import { O, openat } from '../posix/file.js';
 import { Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { lookup } from './lookup.js';
+import { FIRST_NAME } from './listing.js';
 import { list } from './merged-directory.js';
 import type { Node } from './node.js';
 import { type PseudoLink, materialize, materializeNames } from './pseudo-link.js';
 import type { UnionState } from './state.js';
-import { listedInode } from './xino.js';
 
 /**
  * Ends the pseudo-links (of one branch, or all): every name that shows a copy becomes a real link of it, then the
@@ -41,15 +41,16 @@ function hasUnmadeNames({ branch, name, nlink }: PseudoLink): boolean {
 function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): void {
   const st = new Stat();
   const walk = (directory: Node): void => {
-    const { names, types, inodes, branches } = list(u, directory);
-    for (let i = 0; i < names.length; i++) {
-      if (types[i] !== DT.DIR && !mayShow(u, directory, names[i], branches[i], links.get(listedInode(branches[i], inodes[i])))) continue;
-      const node = lookup(u, directory, names[i], st);
+    const listing = list(u, directory);
+    for (let i = FIRST_NAME; i < listing.count; i++) {
+      const name = listing.name(i);
+      if (listing.type(i) !== DT.DIR && !mayShow(u, directory, name, listing.branch(i), links.get(listing.ino(i)))) continue;
+      const node = lookup(u, directory, name, st);
       if (node === null) continue;
       // Held: dropping its last child would drop it while we walk it.
       node.handles++;
       if (node.isDirectory) walk(node);
-      else if (links.has(node.ino)) materialize(u, node, directory, names[i]);
+      else if (links.has(node.ino)) materialize(u, node, directory, name);
       node.handles--;
       u.nodes.drop(node);
     }

@@ -17,7 +17,7 @@ import { closeAll, makeRoot, openBranches } from './first-and-last.js';
 import { link } from './link.js';
 import { lookup } from './lookup.js';
 import {
-  type DirHandle, fsyncdir, opendir, readdir, readdirplus, releasedir,
+  type DirHandle, fsyncdir, opendir, readdir, readdirInto, readdirplus, releasedir,
 } from './merged-directory.js';
 import type { Node } from './node.js';
 import { changeOptions } from './option-changes.js';
@@ -273,6 +273,10 @@ export class Union {
 
   readdir(handle: DirHandle, cookie: number, sink: (name: string, type: number, ino: number, next: number) => boolean): void {
     readdir(this.u, handle, cookie, sink);
+  }
+
+  readdirInto(handle: DirHandle, cookie: number, to: Buffer, room: number): number {
+    return readdirInto(this.u, handle, cookie, to, room);
   }
 
   readdirplus(

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { DT } from '../../src/posix/directory.js';
 import { Stat } from '../../src/posix/stat.js';
+import { FIRST_NAME } from '../../src/union/listing.js';
 import { isEmpty, list, type DirHandle } from '../../src/union/merged-directory.js';
 import { makeUnion, useUnions, type TestUnion } from './helpers.js';
 
@@ -189,7 +190,43 @@ test('list of a removed directory is empty; so is one whose base entries are all
   const t = makeUnion([['rw', { d: null }]]);
   const d = t.walk('d');
   t.rmdir('d');
-  expect([list(t.u, d).names, list(t.u, t.root).names]).toEqual([[], []]);
+  expect([list(t.u, d).count, list(t.u, t.root).count]).toEqual([FIRST_NAME, FIRST_NAME]);
+});
+
+/** What `readdirInto` writes, piece by piece, as struct fuse_dirent. */
+function packed(t: TestUnion, handle: DirHandle, room: number): Seen[] {
+  const seen: Seen[] = [];
+  const memory = Buffer.alloc(room + 8, 0xff);
+  for (let cookie = 0; ;) {
+    const length = t.union.readdirInto(handle, cookie, memory, room);
+    expect(length).toBeLessThanOrEqual(room);
+    if (length === 0) return seen;
+    for (let at = 0; at < length;) {
+      const size = memory.readUInt32LE(at + 16);
+      const end = at + 24 + size;
+      seen.push({
+        name: memory.latin1Slice(at + 24, end), type: memory.readUInt32LE(at + 20),
+        ino: Number(memory.readBigUInt64LE(at)), next: Number(memory.readBigUInt64LE(at + 8)),
+      });
+      at = (end + 7) & ~7;
+      expect(memory.subarray(end, at).every((byte) => byte === 0)).toBe(true);
+    }
+    cookie = seen.at(-1)!.next;
+  }
+}
+
+test('what is written into memory is what is listed, whatever the room; removed names leave nothing of theirs', () => {
+  const names = Array.from({ length: 240 }, (_, i) => 'n'.repeat(i) + String(i));
+  const files = Object.fromEntries(names.map((name) => [`d/${name}`, '']));
+  const own = { 'd/beside': '', 'd/.wh.beside': '', 'd/xyz': '', 'd/.wh.7': '', 'd/last': '' };
+  const t = makeUnion([['rw', own], ['ro', { ...files, 'd/last': '', 'd/e/f': '' }]]);
+  const handle = t.opendir('d');
+  const all = readdir(t, handle, 0);
+  expect(all.map(({ name }) => name).sort()).toEqual(['.', '..', 'e', 'last', 'xyz', ...names.slice(0, 7), 'n'.repeat(7) + '7', ...names.slice(8)].sort());
+  for (const room of [288, 289, 1000, 4096, 1 << 20]) expect(packed(t, handle, room)).toEqual(all);
+  expect(t.union.readdirInto(handle, 0, Buffer.alloc(16), 16)).toBe(0);
+  expect(t.union.readdirInto(handle, 2 ** 60, Buffer.alloc(4096), 4096)).toBe(0);
+  t.releasedir(handle);
 });
 
 test('a handle counts as open on every layer until it is released', () => {

@@ -5,10 +5,13 @@ import { FSYNC_FDATASYNC, FsyncIn, ReadIn, ReleaseIn } from './wire.js';
 export const opendir: Operation = (serving) => serving.openedDir(serving.union.opendir(serving.node()));
 
 export const readdir: Operation = (serving) => {
-  const { request, entries } = serving;
+  const { request, reply, union, entries } = serving;
   const handle = serving.dir(request.u64At(ReadIn.fh));
-  entries.begin(request.u32At(ReadIn.size), handle.node);
-  serving.union.readdir(handle, request.u64At(ReadIn.offset), entries.plain);
+  const cookie = request.u64At(ReadIn.offset);
+  const size = Math.min(request.u32At(ReadIn.size), reply.capacity);
+  if (union.readdirInto !== undefined) return union.readdirInto(handle, cookie, reply.body, size);
+  entries.begin(size, handle.node);
+  union.readdir(handle, cookie, entries.plain);
   return entries.length;
 };
 

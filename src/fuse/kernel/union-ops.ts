@@ -142,6 +142,8 @@ export interface UnionOps {
 
   opendir(node: UnionNode): UnionDirHandle;
   readdir(handle: UnionDirHandle, cookie: number, sink: EntrySink): void;
+  /** The same into memory, at most `room` bytes: as struct fuse_dirent has it, whole entries. Returns the bytes. */
+  readdirInto?(handle: UnionDirHandle, cookie: number, to: Buffer, room: number): number;
   readdirplus(handle: UnionDirHandle, cookie: number, out: Stat, sink: EntryPlusSink): void;
   releasedir(handle: UnionDirHandle): void;
   fsyncdir(handle: UnionDirHandle, datasync: boolean): void;
