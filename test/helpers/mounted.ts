@@ -161,7 +161,7 @@ function openFiles(pid: number): string {
 }
 
 /** Mount points at and below a directory, the deepest first. */
-function mountsIn(directory: string): string[] {
+export function mountsIn(directory: string): string[] {
   return readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => (line.split(' ')[1] ?? '').replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))))

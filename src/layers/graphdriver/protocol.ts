@@ -1,7 +1,6 @@
 // Docker's protocol for graph driver plugins: one POST for each verb, JSON both ways but for the archives. An error is
 // {"Err": "..."} with a status other than 200.
 
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -127,8 +126,9 @@ function bodyOf(request: IncomingMessage): Readable {
 /** What is left of the request is read: Docker looks for an answer only when it has sent all. */
 async function refuse(request: IncomingMessage, response: ServerResponse, status: number, line: string): Promise<void> {
   if (!request.complete && !request.destroyed) {
+    request.unpipe();
     request.resume();
-    await once(request, 'end').catch(() => undefined);
+    await new Promise((resolve) => request.once('end', resolve).once('close', resolve));
   }
   send(response, status, { Err: line });
 }
@@ -143,9 +143,10 @@ async function readFields(request: IncomingMessage): Promise<Fields> {
   let size = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
     size += piece.length;
-    if (size > LARGEST_REQUEST) throw new DriverError('the request is too large');
-    pieces.push(piece);
+    // To its end all the same: who leaves the loop closes the connection.
+    if (size <= LARGEST_REQUEST) pieces.push(piece);
   }
+  if (size > LARGEST_REQUEST) throw new DriverError('the request is too large');
   if (size === 0) return {};
   let value: unknown;
   try {
