@@ -36,7 +36,7 @@ function parser() {
     .option('-n, --no-mtab', 'accepted for mount(8): nothing is written to /etc/mtab anyway')
     .option('-s, --sloppy', 'accepted for mount(8): has no effect')
     .option('-t, --types <type>', 'accepted for mount(8)')
-    .option('--adapter <name>', 'how to speak to the kernel: kernel or fuse-native', 'kernel')
+    .option('--adapter <name>', 'how to speak to the kernel: auto, kernel or fuse-native', 'auto')
     .addHelpText('after', examples);
 }
 
@@ -49,11 +49,14 @@ export async function mountCommand(args: string[]): Promise<number> {
   if (isRemount(texts)) return (await import('./remount.js')).remountUnion(texts, mountpoint, flags.verbose ?? false);
   const options = parseMountOptions(texts, process.cwd());
   if (flags.verbose) options.union.verbose = true;
+  const adapter = adapterName(flags.adapter);
+  const { adapterWarnings } = await import('../daemon/adapters.js');
+  options.warnings.push(...adapterWarnings(adapter, options.mount));
   const request: Omit<BackgroundRequest, 'state'> = {
     source: options.mount.source ?? source,
     mountpoint: await absolute(mountpoint),
     options,
-    adapter: adapterName(flags.adapter),
+    adapter,
   };
   return flags.foreground ? mountForeground(request) : mountBackground(request, flags.verbose ?? false);
 }
@@ -73,8 +76,8 @@ function optionTexts(args: string[], flags: MountFlags): string[] {
 }
 
 function adapterName(name: string): AdapterName {
-  if (name === 'kernel' || name === 'fuse-native') return name;
-  throw new UsageError(`unknown adapter "${name}"; there are kernel and fuse-native`);
+  if (name === 'auto' || name === 'kernel' || name === 'fuse-native') return name;
+  throw new UsageError(`unknown adapter "${name}"; there are auto, kernel and fuse-native`);
 }
 
 async function absolute(mountpoint: string): Promise<string> {

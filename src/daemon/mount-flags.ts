@@ -1,10 +1,10 @@
 // The flags of mount(2) that a mount has, and their change while it is mounted.
-import type { MountFlags } from '../options/settings.js';
+import type { MountFlags, nativeFlags } from '../options/settings.js';
 import { MountError } from './error.js';
 import { mountAt, mountType } from './mount-table.js';
 
 /** Those of the flags that the kernel can change while something is mounted. */
-export type KernelFlags = Omit<MountFlags, 'allowOther' | 'context' | 'source'>;
+export type KernelFlags = Omit<MountFlags, 'allowOther' | 'context' | 'source' | keyof typeof nativeFlags>;
 
 /**
  * What is in force at a mount point, from proc_pid_mountinfo(5).

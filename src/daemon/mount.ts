@@ -4,7 +4,7 @@ import { parseOptions } from '../options/parse.js';
 import { foldRemount } from '../options/remount.js';
 import type { Setting } from '../options/settings.js';
 import type { UnionEvent } from '../union/events.js';
-import { loadAdapter, type AdapterName } from './adapters.js';
+import { adapterWarnings, loadAdapter, type AdapterName } from './adapters.js';
 import { MountError } from './error.js';
 import {
   changeSettings, optionSettings, writtenBranch, type BranchInput, type OptionInput, type RemountChange,
@@ -23,6 +23,7 @@ export interface MountOptions extends OptionInput {
   options?: string;
   /** The source shown in /proc/mounts. */
   source?: string;
+  /** `auto` if not given. */
   adapter?: AdapterName;
   /** Takes what would go to the log; nothing does otherwise. */
   log?: Log;
@@ -112,14 +113,15 @@ export class Mount extends EventEmitter<MountEvents> {
 export async function mount(options: MountOptions): Promise<Mount> {
   const log: Log = options.log ?? (() => undefined);
   const parsed = parse(options);
-  for (const warning of parsed.warnings) log('warn', warning);
+  const name = options.adapter ?? 'auto';
+  for (const warning of [...parsed.warnings, ...adapterWarnings(name, parsed.mount)]) log('warn', warning);
   const listeners: { mount?: Mount } = {};
   const request: MountRequest = {
     mountpoint: options.mountpoint,
     source: options.source ?? parsed.mount.source ?? 'tsaufs',
     union: parsed.union,
     flags: parsed.mount,
-    adapter: await loadAdapter(options.adapter ?? 'kernel'),
+    adapter: await loadAdapter(name),
     log,
     state: undefined,
     onEvent: (event) => listeners.mount?.deliver(event),

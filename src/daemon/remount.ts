@@ -4,13 +4,13 @@ import type { Session } from '../fuse/adapter.js';
 import { changeBranches } from '../options/mount.js';
 import type { RemountStep } from '../options/remount.js';
 import type { ResolvedChange } from '../options/resolve.js';
-import type { MountFlags } from '../options/settings.js';
+import { nativeFlags, type MountFlags } from '../options/settings.js';
 import type { UnionOptions } from '../union/options.js';
 import { xinoPath } from '../union/xino-file.js';
 import { errorLine, MountError } from './error.js';
 import { askBranches, type InForce } from './in-force.js';
 import type { Log } from './log.js';
-import { changeFlags, dropUnusedNames } from './mount-flags.js';
+import { changeFlags, dropUnusedNames, type KernelFlags } from './mount-flags.js';
 import { mountAt } from './mount-table.js';
 import { checkOutside } from './mountpoint.js';
 import { workingDirectoriesOn } from './working-directories.js';
@@ -156,7 +156,8 @@ async function setUnion(target: RemountTarget, set: Partial<UnionOptions>): Prom
 
 async function setFlags(target: RemountTarget, set: Partial<MountFlags>): Promise<void> {
   const { mountpoint, inForce } = target;
-  const { allowOther, context: _context, source: _source, ...flags } = set;
+  const { allowOther, context: _context, source: _source, ...rest } = set;
+  const flags = withoutNative(rest, inForce.flags);
   if (allowOther !== undefined && allowOther !== inForce.flags.allowOther && process.geteuid!() !== 0) {
     throw new MountError('allow_other cannot be set while mounted: unmount and mount anew');
   }
@@ -165,6 +166,17 @@ async function setFlags(target: RemountTarget, set: Partial<MountFlags>): Promis
   await changeFlags(mountpoint, flags);
   if (flags.readonly === true) await setUnion(target, { readonly: true });
   inForce.flags = { ...inForce.flags, ...flags };
+}
+
+/** @throws MountError for what libfuse takes at the mount only */
+function withoutNative(set: Partial<MountFlags>, now: MountFlags): Partial<KernelFlags> {
+  for (const [name, option] of Object.entries(nativeFlags) as [keyof typeof nativeFlags, string][]) {
+    if (set[name] !== undefined && set[name] !== now[name]) {
+      throw new MountError(`${option} cannot be set while mounted: unmount and mount anew`);
+    }
+  }
+  const { ownNewFiles: _own, kernelCache: _cache, entryTimeout: _entry, attrTimeout: _attr, negativeTimeout: _negative, ...flags } = set;
+  return flags;
 }
 
 async function act(

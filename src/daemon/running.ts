@@ -76,16 +76,11 @@ export async function runMount(request: MountRequest): Promise<RunningMount> {
 }
 
 function start(request: MountRequest, mountpoint: string): Promise<Session> {
-  const { flags } = request;
   return request.adapter.start({
     mountpoint,
     source: request.source,
     union: request.union,
-    mount: {
-      ...flags,
-      // As with AUFS, what root mounts is for everybody; a user must ask (and /etc/fuse.conf allow it).
-      allowOther: flags.allowOther || process.geteuid!() === 0,
-    },
+    mount: request.flags,
     onEvent: (event) => request.onEvent(event),
     onLog: (level, message, fields) => request.log(level, message, fields),
   });

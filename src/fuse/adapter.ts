@@ -1,6 +1,6 @@
 /**
  * What the rest of tsaufs asks of whatever brings a union and the kernel together: a way to mount one, and
- * hold of the mount afterwards. kernel/ speaks to /dev/fuse itself.
+ * hold of the mount afterwards. kernel/ speaks to /dev/fuse itself, native/ through libfuse 2.
  */
 import type { UnionEvent } from '../union/events.js';
 import type { UnionOptions } from '../union/options.js';
@@ -15,10 +15,19 @@ export interface MountFlags {
   readonly noexec: boolean;
   /** 'default' leaves it to the kernel. */
   readonly atime: 'relatime' | 'noatime' | 'strictatime' | 'default';
-  /** Users other than the one who mounts may use it. */
+  /** Asked for: users other than the one who mounts may use it. */
   readonly allowOther: boolean;
   /** The SELinux label of all files, where SELinux is on. */
   readonly context?: string | undefined;
+  // What follows is for fuse-native alone; the kernel adapter has no need of it.
+  /** New files belong to the one who mounted, whoever makes them. */
+  readonly ownNewFiles?: boolean;
+  /** The kernel keeps the pages of a file from one open to the next. */
+  readonly kernelCache?: boolean;
+  /** How long the kernel may keep names, attributes, and that there is no such name: seconds; negative: as the adapter sees fit. */
+  readonly entryTimeout?: number;
+  readonly attrTimeout?: number;
+  readonly negativeTimeout?: number;
 }
 
 export interface SessionRequest {
@@ -65,6 +74,9 @@ export interface Session {
    */
   unmount(how: { lazy: boolean }): Promise<void>;
 }
+
+/** This kernel speaks no protocol that the adapter knows; another adapter may. */
+export class ProtocolError extends Error {}
 
 export interface Adapter {
   readonly name: 'kernel' | 'fuse-native';

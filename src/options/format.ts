@@ -2,7 +2,7 @@ import { defaultUnionOptions, type UnionOptions } from '../union/options.js';
 import { formatBranchOption } from './branch.js';
 import { formatOwners } from './owners.js';
 import { formatCreatePolicy } from './policy.js';
-import { defaultMountFlags, type MountFlags } from './settings.js';
+import { defaultMountFlags, nativeFlags, type MountFlags } from './settings.js';
 import { escape } from './tokens.js';
 
 /** The options that differ from the defaults, in one fixed order, without the branches: `nosuid,udba=none`. */
@@ -23,6 +23,10 @@ function mountWords(mount: MountFlags): string[] {
   if (mount.atime !== defaultMountFlags().atime) words.push(mount.atime);
   if (mount.context !== undefined) words.push(`context="${mount.context}"`);
   if (mount.allowOther) words.push('allow_other');
+  for (const name of ['ownNewFiles', 'kernelCache'] as const) if (mount[name]) words.push(nativeFlags[name]);
+  for (const name of ['entryTimeout', 'attrTimeout', 'negativeTimeout'] as const) {
+    if (mount[name] >= 0) words.push(`${nativeFlags[name]}=${mount[name]}`);
+  }
   return words;
 }
 

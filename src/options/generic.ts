@@ -32,6 +32,8 @@ const flags = new Map<string, Setting[]>([
   ['async', mount({ sync: false })],
   ['dirsync', mount({ dirsync: true })],
   ['allow_other', mount({ allowOther: true })],
+  ['own_new_files', mount({ ownNewFiles: true })],
+  ['kernel_cache', mount({ kernelCache: true })],
   ['remount', [{ kind: 'remount' }]],
 ]);
 
@@ -42,6 +44,16 @@ const silent = new Set([
 ]);
 
 const silentValued = new Set(['subtype', 'uhelper', 'helper', 'user', 'user_id', 'group_id', 'rootmode', 'max_read']);
+
+/** How long the kernel keeps what libfuse told it. */
+const timeouts = new Map<string, 'entryTimeout' | 'attrTimeout' | 'negativeTimeout'>([
+  ['entry_timeout', 'entryTimeout'], ['attr_timeout', 'attrTimeout'], ['negative_timeout', 'negativeTimeout'],
+]);
+
+function seconds(name: string, value: string): number {
+  if (!/^\d+(\.\d+)?$/.test(value)) throw new OptionError(`mount option ${name}=${value}: a number of seconds is expected, such as 0.5`);
+  return Number(value);
+}
 
 function parseFlag(name: string): Setting[] | undefined {
   if (name === 'allow_root') {
@@ -60,5 +72,7 @@ function parseValued(name: string, value: string): Setting[] | undefined {
     return mount({ context });
   }
   if (name === 'fsname') return mount({ source: unescape(value) });
+  const timeout = timeouts.get(name);
+  if (timeout !== undefined) return mount({ [timeout]: seconds(name, value) });
   return silentValued.has(name) ? [] : undefined;
 }

@@ -15,6 +15,14 @@ export interface MountFlags {
   allowOther: boolean;
   /** The SELinux label of everything in the mount, mount(8); not looked at where SELinux is off. */
   context: string | undefined;
+  /** Of the fuse-native adapter: new files belong to the one who mounted, whoever makes them. */
+  ownNewFiles: boolean;
+  /** The same: pages stay in the kernel's cache from one open to the next. */
+  kernelCache: boolean;
+  /** The same: for how many seconds the kernel keeps names, attributes, and that there is no such name; -1 leaves it to the adapter. */
+  entryTimeout: number;
+  attrTimeout: number;
+  negativeTimeout: number;
   /** Shown as the source in /proc/mounts (`fsname=`). */
   source: string | undefined;
 }
@@ -31,9 +39,23 @@ export function defaultMountFlags(): MountFlags {
     dirsync: false,
     allowOther: false,
     context: undefined,
+    ownNewFiles: false,
+    kernelCache: false,
+    entryTimeout: -1,
+    attrTimeout: -1,
+    negativeTimeout: -1,
     source: undefined,
   };
 }
+
+/** The options that only the fuse-native adapter has a use for, by their names in {@link MountFlags}. */
+export const nativeFlags = {
+  ownNewFiles: 'own_new_files',
+  kernelCache: 'kernel_cache',
+  entryTimeout: 'entry_timeout',
+  attrTimeout: 'attr_timeout',
+  negativeTimeout: 'negative_timeout',
+} as const;
 
 /**
  * What one option asks for. A mount folds the settings into its options in AUFS's order (simple ones, then

@@ -2,6 +2,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { ListedMount } from '../../src/daemon/list.js';
+import { adapterArguments, adapterOptions } from './adapter.js';
 import { program, run, succeed, until, type User } from './process.js';
 
 /** Where the temporary directories of a test lie: a tmpfs, and a disk. */
@@ -56,8 +57,8 @@ export async function mountedIn(
   for (const name of [...branches.map(([branch]) => branch), 'mnt']) makeDirectory(path.join(root, name), setup.as);
   await setup.fill?.(root);
   const list = branches.map(([name, perm]) => path.join(root, name) + (perm === undefined ? '' : `=${perm}`)).join(':');
-  const options = [`br=${list}`, setup.options ?? ''].filter((text) => text !== '').join(',');
-  const [first, ...rest] = [...setup.prefix ?? [], process.execPath, program, 'mount', '-o', options, mnt];
+  const options = [`br=${list}`, setup.options ?? '', ...setup.as === undefined ? adapterOptions : []].filter((text) => text !== '').join(',');
+  const [first, ...rest] = [...setup.prefix ?? [], process.execPath, program, 'mount', ...adapterArguments, '-o', options, mnt];
   await succeed(first, rest, { as: setup.as, env: stateIn(root) });
   await useAndUnmount(root, mnt, setup.as, use);
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { adapterArguments, adapterOptions } from '../helpers/adapter.js';
 import { found, program, pythonProgram, run } from '../helpers/process.js';
 import { folder, type Case, type Recording, type Tree } from './cases.js';
 
@@ -68,8 +69,8 @@ export function branchTexts(test: Case, directory: string): string[] {
 /** `tsaufs mount` and `tsaufs umount -i`: AUFS was unmounted without its helper, which flushes pseudo-links. */
 export const mountByProgram: Mounter = async (test, directory) => {
   const mountpoint = path.join(directory, 'mnt');
-  const options = [`br=${branchTexts(test, directory).join(':')}`, test.opts].filter((text) => text !== '').join(',');
-  const outcome = await run(process.execPath, [program, 'mount', '-o', options, mountpoint]);
+  const options = [`br=${branchTexts(test, directory).join(':')}`, test.opts, ...adapterOptions].filter((text) => text !== '').join(',');
+  const outcome = await run(process.execPath, [program, 'mount', ...adapterArguments, '-o', options, mountpoint]);
   if (outcome.status !== 0) return { refused: outcome.stderr };
   return {
     async unmount() {

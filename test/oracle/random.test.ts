@@ -2,6 +2,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type * as Library from '../../src/index.js';
+import { adapter, adapterOptions } from '../helpers/adapter.js';
 import { because, noRootMount, project } from '../helpers/process.js';
 import { memory } from '../helpers/mounted.js';
 import { differences, readCases } from './cases.js';
@@ -46,7 +47,8 @@ async function libraryMounter(): Promise<Mounter> {
   return async (test_, directory) => {
     try {
       const union = await mount({
-        mountpoint: path.join(directory, 'mnt'), branches: branchTexts(test_, directory), options: test_.opts,
+        mountpoint: path.join(directory, 'mnt'), branches: branchTexts(test_, directory), adapter,
+        options: [test_.opts, ...adapterOptions].filter((text) => text !== '').join(','),
       });
       return {
         async unmount() {

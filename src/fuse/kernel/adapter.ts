@@ -3,7 +3,9 @@ import { geteuid } from '../../posix/credentials.js';
 import { must } from '../../posix/errno.js';
 import { EFD, eventfd, eventfdAdd } from '../../posix/event.js';
 import { close } from '../../posix/file.js';
-import type { Adapter, BranchInfo, Command, Session, SessionEnd, SessionRequest } from '../adapter.js';
+import {
+  type Adapter, type BranchInfo, type Command, ProtocolError, type Session, type SessionEnd, type SessionRequest,
+} from '../adapter.js';
 import type { UnionOptions } from '../../union/options.js';
 import type { InitWishes } from './init.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
@@ -60,6 +62,8 @@ class KernelSession implements Session {
   /** Who waits for the worker to come to a stage of its start. */
   private readonly stages = new Map<'built' | 'ready', () => void>();
   private lastWords: SessionEnd | null = null;
+  /** It ended because of this kernel's protocol. */
+  private unspeakable = false;
 
   constructor(
     private readonly request: SessionRequest,
@@ -117,6 +121,7 @@ class KernelSession implements Session {
   private async stage(stage: 'built' | 'ready'): Promise<void> {
     const reached = new Promise<null>((resolve) => this.stages.set(stage, () => resolve(null)));
     const end = await Promise.race([reached, this.ended]);
+    if (end !== null && this.unspeakable) throw new ProtocolError(end.error);
     if (end !== null) throw new Error(end.error ?? `${this.request.mountpoint} was unmounted while it was being mounted`);
   }
 
@@ -172,6 +177,7 @@ class KernelSession implements Session {
       case 'ended':
         if (message.error !== undefined) {
           this.lastWords = { reason: 'failed', error: message.error };
+          this.unspeakable = message.protocol === true;
           this.request.onLog('debug', 'the worker failed', { stack: message.stack });
         } else {
           this.lastWords = { reason: 'unmounted' };

@@ -1,4 +1,5 @@
 import { E } from '../../posix/errno.js';
+import { ProtocolError } from '../adapter.js';
 import { ENDED, TICKED, type Channel } from './channel.js';
 import { Dispatcher } from './dispatch.js';
 import type { Serving } from './serving.js';
@@ -93,7 +94,7 @@ export class Loop {
 
   private afterInit(): void {
     const { serving } = this;
-    if (serving.refusal !== null) throw new Error(serving.refusal);
+    if (serving.refusal !== null) throw new ProtocolError(serving.refusal);
     if (serving.negotiated === null || this.ready === null) return;
     const ready = this.ready;
     this.ready = null;

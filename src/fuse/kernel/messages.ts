@@ -26,8 +26,8 @@ export type FromWorker =
   | { kind: 'built'; branches: BranchInfo[] }
   /** INIT has been answered. */
   | { kind: 'ready'; minor: number }
-  /** The last message. Without an error, the file system was unmounted. */
-  | { kind: 'ended'; error?: string; stack?: string }
+  /** The last message. Without an error, the file system was unmounted. `protocol`: that of this kernel is the reason. */
+  | { kind: 'ended'; error?: string; stack?: string; protocol?: true }
   | { kind: 'answer'; id: number; value?: unknown; error?: string }
   | { kind: 'event'; event: UnionEvent }
   | { kind: 'log'; level: LogLevel; message: string; fields?: object }

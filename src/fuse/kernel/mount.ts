@@ -10,7 +10,7 @@ import { busy, mountByHelper, unmountByHelper } from './fusermount.js';
 
 const DEVICE = '/dev/fuse';
 const SUBTYPE = 'tsaufs';
-const SELINUX = '/sys/fs/selinux/enforce';
+export const SELINUX = '/sys/fs/selinux/enforce';
 
 export interface MountRequest {
   readonly mountpoint: string;
@@ -104,7 +104,8 @@ function mountData(request: MountRequest, fd: number): string {
     `group_id=${gid}`,
     `max_read=${request.maxRead}`,
     'default_permissions',
-    ...(request.flags.allowOther ? ['allow_other'] : []),
+    // As with AUFS, what root mounts is for everybody; a user must ask (and /etc/fuse.conf allow it).
+    ...(request.flags.allowOther || geteuid() === 0 ? ['allow_other'] : []),
     ...labelOption(request.flags.context, existsSync(SELINUX)),
   ].join(',');
 }
@@ -133,7 +134,7 @@ function helperOptions(request: MountRequest): string[] {
     `subtype=${SUBTYPE}`,
     `max_read=${request.maxRead}`,
     'default_permissions',
-    ...(flags.allowOther ? ['allow_other'] : []),
+    ...(flags.allowOther || geteuid() === 0 ? ['allow_other'] : []),
     ...(flags.readonly ? ['ro'] : []),
     ...(flags.noexec ? ['noexec'] : []),
     ...(flags.atime === 'noatime' ? ['noatime'] : []),
@@ -144,7 +145,7 @@ function helperOptions(request: MountRequest): string[] {
  * Unmounts; with `lazy` at once from the tree, and for good when the last user is gone. What is not mounted any
  * more is no error. Rejects with an Error of one line.
  */
-export async function unmountFuse(mounted: Mounted, lazy: boolean): Promise<void> {
+export async function unmountFuse(mounted: Pick<Mounted, 'mountpoint' | 'by'>, lazy: boolean): Promise<void> {
   const { mountpoint } = mounted;
   if (mounted.by === 'fusermount') {
     await unmountByHelper(mountpoint, lazy);

@@ -4,7 +4,7 @@ import { E } from '../../posix/errno.js';
 import { eventfdTake, poll, POLL } from '../../posix/event.js';
 import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
-import type { LogLevel } from '../adapter.js';
+import { type LogLevel, ProtocolError } from '../adapter.js';
 import { HelperThreads } from './helpers.js';
 import { Channel } from './channel.js';
 import { Loop } from './loop.js';
@@ -55,7 +55,8 @@ export function runWorker(port: MessagePort, start: WorkerStart, makeUnion: Make
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     const stack = error instanceof Error ? error.stack : undefined;
-    worker.say({ kind: 'ended', error: text, ...(stack === undefined ? {} : { stack }) });
+    const protocol = error instanceof ProtocolError ? { protocol: true as const } : {};
+    worker.say({ kind: 'ended', error: text, ...(stack === undefined ? {} : { stack }), ...protocol });
   }
 }
 
