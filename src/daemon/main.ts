@@ -7,7 +7,7 @@ import { openSync } from 'node:fs';
 import type { Adapter } from '../fuse/adapter.js';
 import { loadAdapter } from './adapters.js';
 import type { BackgroundReply, BackgroundRequest } from './background.js';
-import { tuneCompiler } from './compiler.js';
+import { tuneCompilerSoon } from './compiler.js';
 import { raiseNofile } from '../posix/limits.js';
 import { errorLine } from './error.js';
 import { LateLog } from './late-log.js';
@@ -34,8 +34,7 @@ process.on('uncaughtException', (error) => {
 });
 
 const mounted = await mounting;
-// Not before: what only starts is not worth it.
-tuneCompiler();
+tuneCompilerSoon();
 unmountOnSignals(mounted, log, true);
 await reply({ ready: true });
 const failure = await mounted.ended;
