@@ -9,7 +9,7 @@ import { type FileHandle, writableDescriptor } from './file-handle.js';
 import { killSuidgid, setMode } from './mode.js';
 import type { Node } from './node.js';
 import { reconsider } from './permission.js';
-import { holdOpen, letGo, openNode, statNode } from './place.js';
+import { type Held, holdOpen, letGo, openNode, statNode } from './place.js';
 import { copyUpBranch } from './policy.js';
 import { fillAttributes } from './shown.js';
 import type { UnionState } from './state.js';
@@ -56,9 +56,10 @@ export function setattr(u: UnionState, node: Node, handle: FileHandle | null, ch
   u.refresh(node);
   const { valid } = change;
   u.watch?.ownAttributes(node);
-  if (valid & SET.SIZE) setSize(u, node, handle, change);
-  else makeWritable(u, node);
-  if (valid & ~SET.SIZE || !(valid & ANYTHING)) setOthers(u, node, change);
+  if (valid & SET.SIZE) {
+    setSize(u, node, handle, change);
+    if (valid & ~SET.SIZE) setOthers(u, node, change, holdOpen(u, node));
+  } else setOthers(u, node, change, makeWritable(u, node));
   node.writtenHere = true;
   if (node.layers.length > 1 && valid & (SET.MODE | SET.UID | SET.GID)) reconsider(u, node);
   getattr(u, node, handle, out);
@@ -89,10 +90,9 @@ function sizeOf(u: UnionState, node: Node): number {
   return sized.size;
 }
 
-/** What needs no descriptor for writing. */
-function setOthers(u: UnionState, node: Node, change: SetAttr): void {
+/** What needs no descriptor for writing. `held` is given back. */
+function setOthers(u: UnionState, node: Node, change: SetAttr, held: Held): void {
   const { valid } = change;
-  const held = holdOpen(u, node);
   const { fd } = held;
   try {
     // chown(2) to nobody else is asked for as no change at all: it still takes set-id bits away, and is a change of the inode.

@@ -24,18 +24,21 @@ const value = allocate(65536);
 
 /**
  * Gives `to` the attributes `st` and the xattrs of `from`, perhaps without the capabilities. The order matters: chown
- * clears set-id bits and capabilities, an ACL carries the mode, and every change but the last sets ctime only.
+ * clears set-id bits and capabilities, an ACL carries the mode, and every change but the last sets ctime only. `now`:
+ * what `to` was made with, where that is known.
  */
 export function copyAttributes(
-  u: UnionState, st: Stat, from: InodeAt, to: InodeAt, target: Branch, withCapabilities = true,
+  u: UnionState, st: Stat, from: InodeAt, to: InodeAt, target: Branch, withCapabilities = true, now: Stat | null = null,
 ): void {
   const isLink = (st.mode & S.IFMT) === S.IFLNK;
   let mode = st.mode & 0o7777;
-  if (!kept(u, target, chown(to, st.uid, st.gid), 'owners')) {
+  const isOwned = now !== null && now.uid === st.uid && now.gid === st.gid;
+  if (!isOwned && !kept(u, target, chown(to, st.uid, st.gid), 'owners')) {
     // The copy is our own, and must not carry another's set-id bits.
     mode &= ~(S.ISUID | S.ISGID);
   }
-  if (!isLink) kept(u, target, to.name === '' ? fchmod(to.fd, mode) : fchmodat(to.fd, to.name, mode), 'permissions');
+  const hasMode = isOwned && (now.mode & 0o7777) === mode;
+  if (!isLink && !hasMode) kept(u, target, to.name === '' ? fchmod(to.fd, mode) : fchmodat(to.fd, to.name, mode), 'permissions');
   copyXattrs(u, from, to, target, withCapabilities);
   kept(u, target, setTimes(st, to), 'times');
 }

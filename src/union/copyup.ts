@@ -15,7 +15,7 @@ import { copyContent, copySmall, shareData } from './copy-data.js';
 import { withoutSetId } from './mode.js';
 import type { Link, Node } from './node.js';
 import { PACE } from './pace.js';
-import { anchorOf, hold, letGo, openAt } from './place.js';
+import { type Held, anchorOf, hold, holdOpen, letGo, openAt, openNode } from './place.js';
 import { copyUpBranch } from './policy.js';
 import type { UnionState } from './state.js';
 import { Suspended } from './suspended.js';
@@ -28,12 +28,11 @@ export function temporaryName(): string {
   return `.wh..wh.${process.pid.toString(16)}.${(temporaries++).toString(16)}`;
 }
 
-/** Makes sure that the node lies where it may be changed. Returns whether it was copied. */
-export function makeWritable(u: UnionState, node: Node): boolean {
-  const top = node.top;
-  if (top.writable) return false;
-  copyUp(u, node, copyUpBranch(u, node.parent, top));
-  return true;
+/** Makes sure that the node lies where it may be changed, and gives a descriptor for that: see `letGo`. */
+export function makeWritable(u: UnionState, node: Node): Held {
+  const { top } = node;
+  const fd = top.writable ? -1 : copyUpOpen(u, node, copyUpBranch(u, node.parent, top));
+  return fd < 0 ? holdOpen(u, node) : { fd, name: '', own: true };
 }
 
 /** How a copy-up may differ from the whole file under its own name. */
@@ -54,29 +53,33 @@ function sizeIn(form: CopyUpForm): number {
 
 /** Copies the node to `target`, a branch that takes writes. */
 export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE): void {
+  const fd = copyUpOpen(u, node, target, form);
+  if (fd >= 0) close(fd);
+}
+
+/** The same. Of a file that has a name, returns a descriptor for reading and writing, which is the caller's; else -1. */
+export function copyUpOpen(u: UnionState, node: Node, target: Branch, form = WHOLE): number {
   if (node.isDirectory) {
     ensureDirectory(u, node, target);
-    return;
+    return -1;
   }
   if (node.removed) {
     copyUpRemoved(u, node, target, form);
-    return;
+    return -1;
   }
   const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
   u.watch?.comes(parent, name);
   ensureDirectory(u, parent, target);
   const st = new Stat();
   const from = node.top;
-  const source = hold(u, node);
+  const source = sourceOf(u, node, st);
   let temporary = '';
-  let bytes = 0;
+  let copy = NOTHING;
   let rest = -1;
   try {
-    must(fstat(source.fd, st));
     const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
     temporary = ahead?.temporary ?? temporaryName();
-    bytes = copyInode(u, node, source, st, target, temporary, form, ahead);
-    must(statat(target.orphanDir, temporary, copied));
+    copy = copyInode(u, node, source, st, target, temporary, form, ahead);
     if (st.nlink > 1 || form.as !== undefined) {
       u.plinks.add(node.ino, st.ino, st.nlink, target, target.orphanDir, temporary);
       // No hard links on this file system, so none from a lower branch either.
@@ -86,6 +89,7 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
     puttingInto(u, parent, place, () => must(moveIn(target.orphanDir, temporary, place, name)));
     if (u.leftBehind.has(node)) rest = dup(source.fd);
   } catch (error) {
+    if (copy.fd >= 0) close(copy.fd);
     if (error instanceof Suspended || temporary === '') throw error;
     unlinkat(target.orphanDir, temporary, 0);
     u.plinks.remove(node.ino, target);
@@ -99,15 +103,43 @@ export function copyUp(u: UnionState, node: Node, target: Branch, form = WHOLE):
   if (rest >= 0) u.leftBehind.part(u, node, from, rest);
   node.closeAnchor();
   parent.version++;
-  u.event('copy-up', target, () => node.path(), { from: from.path, bytes });
+  u.event('copy-up', target, () => node.path(), { from: from.path, bytes: copy.bytes });
+  return copy.fd;
 }
 
+/** What is copied, and its attributes; a file is open for reading. */
+function sourceOf(u: UnionState, node: Node, st: Stat): Source {
+  const fd = node.type === S.IFREG ? openNode(u, node, O.RDONLY, st) : -1;
+  if (fd >= 0) return { fd, name: '', own: true, readable: true };
+  // It may be open though it has no name any more; the error, if there is one, is told when it is to be read.
+  const held = hold(u, node);
+  const result = fstat(held.fd, st);
+  if (result < 0) letGo(held);
+  must(result);
+  return { ...held, readable: false };
+}
+
+interface Source extends InodeAt {
+  own: boolean;
+  /** `fd` is open for reading. */
+  readable: boolean;
+}
+
+/** The temporary: a descriptor of a file, else -1, and the bytes that were copied. */
+interface Copy {
+  fd: number;
+  bytes: number;
+}
+
+const NOTHING: Copy = { fd: -1, bytes: 0 };
+
+/** Which inode the copy is; the rest is from before it was given its attributes. */
 const copied = new Stat();
 
-/** Makes `temporary` in the branch's orphan directory a copy of the inode. Returns the bytes copied. */
+/** Makes `temporary` in the branch's orphan directory a copy of the inode. */
 function copyInode(
-  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, form: CopyUpForm, ahead: CopyAhead | null,
-): number {
+  u: UnionState, node: Node, source: Source, st: Stat, target: Branch, temporary: string, form: CopyUpForm, ahead: CopyAhead | null,
+): Copy {
   const orphans = target.orphanDir;
   switch (st.mode & S.IFMT) {
     case S.IFREG:
@@ -125,18 +157,19 @@ function copyInode(
       must(mknodat(orphans, temporary, (st.mode & S.IFMT) | 0o600, st.rdevMajor, st.rdevMinor));
   }
   copyAttributes(u, st, source, { fd: orphans, name: temporary }, target);
-  return 0;
+  must(statat(orphans, temporary, copied));
+  return NOTHING;
 }
 
 function copyFile(
-  u: UnionState, node: Node, source: InodeAt, st: Stat, target: Branch, temporary: string, form: CopyUpForm,
-): number {
+  u: UnionState, node: Node, source: Source, st: Stat, target: Branch, temporary: string, form: CopyUpForm,
+): Copy {
   const size = sizeIn(form);
-  const from = must(openAt(source, O.RDONLY | O.NONBLOCK));
+  const from = source.readable ? source.fd : must(openAt(source, O.RDONLY | O.NONBLOCK));
   try {
-    // 0600 until owner and mode are right: nobody but us can open it meanwhile.
-    const to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, 0o600));
+    const to = must(openat(target.orphanDir, temporary, O.CREAT | O.EXCL | O.RDWR | O.NOFOLLOW, firstMode(u, st)));
     try {
+      must(fstat(to, copied));
       const wanted = Math.min(size, st.size);
       let bytes = 0;
       const afar = u.helpers !== null && (node.top.pace === PACE.REMOTE || target.pace === PACE.REMOTE);
@@ -146,33 +179,46 @@ function copyFile(
         bytes = copyContent(from, to, wanted);
       }
       attributesOfFile(u, st, from, to, target, form);
-      return bytes;
-    } finally {
+      return { fd: to, bytes };
+    } catch (error) {
       close(to);
+      throw error;
     }
   } finally {
-    close(from);
+    if (!source.readable) close(from);
   }
 }
 
+/**
+ * The mode that a copy is made with: 0600 until the owner is right, so that nobody but us can open it meanwhile. What we
+ * make is our own; its mode may then be right from the beginning.
+ */
+function firstMode(u: UnionState, st: Stat): number {
+  const ours = st.uid === u.uid && st.gid === u.gid && (st.mode & 0o7000) === 0;
+  return ours ? st.mode & 0o777 : 0o600;
+}
+
 /** The temporary has its data already. */
-function finishFile(u: UnionState, ahead: CopyAhead, st: Stat, target: Branch, form: CopyUpForm): number {
+function finishFile(u: UnionState, ahead: CopyAhead, st: Stat, target: Branch, form: CopyUpForm): Copy {
   const size = sizeIn(form);
   const bytes = ahead.take();
   const { from, to } = ahead;
   try {
+    must(fstat(to, copied));
     if (size < st.size) must(ftruncate(to, size));
     attributesOfFile(u, st, from, to, target, form);
-    return bytes;
+    return { fd: to, bytes };
+  } catch (error) {
+    close(to);
+    throw error;
   } finally {
     close(from);
-    close(to);
   }
 }
 
 function attributesOfFile(u: UnionState, st: Stat, from: number, to: number, target: Branch, form: CopyUpForm): void {
   const size = sizeIn(form);
-  copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target, form.size === undefined);
+  copyAttributes(u, st, { fd: from, name: '' }, { fd: to, name: '' }, target, form.size === undefined, copied);
   if (size > 0 && size < st.size) must(futimens(to, 0, UTIME.OMIT, 0, UTIME.NOW));
 }
 
@@ -185,32 +231,28 @@ export function moveIn(fromDir: number, from: string, toDir: number, to: string)
 
 /** A file without a name, still open: its copy has none either. */
 function copyUpRemoved(u: UnionState, node: Node, target: Branch, form: CopyUpForm): void {
-  const source = { fd: anchorOf(node), name: '' };
+  const source = { fd: anchorOf(node), name: '', own: false, readable: false };
   const st = new Stat();
   must(fstat(source.fd, st));
   const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
   const temporary = ahead?.temporary ?? temporaryName();
   let suspended = false;
+  let fd = -1;
   try {
-    copyInode(u, node, source, st, target, temporary, form, ahead);
-    must(statat(target.orphanDir, temporary, copied));
+    ({ fd } = copyInode(u, node, source, st, target, temporary, form, ahead));
     keepInode(target, copied, node.ino);
-    const anchor = must(openForGood(target.orphanDir, temporary, st));
+    // On FUSE branches only a descriptor that is really open keeps a file.
+    const anchor = fd >= 0 ? fd : must(openat(target.orphanDir, temporary, O.PATH | O.NOFOLLOW, 0));
     node.closeAnchor();
     node.anchor = anchor;
   } catch (error) {
+    if (fd >= 0) close(fd);
     suspended = error instanceof Suspended;
     throw error;
   } finally {
     if (!suspended) unlinkat(target.orphanDir, temporary, 0);
   }
   node.layers = target.alone;
-}
-
-/** A descriptor of a file that is about to lose its name: on FUSE branches only one that is really open keeps the file. */
-function openForGood(dirfd: number, name: string, st: Stat): number {
-  const fd = (st.mode & S.IFMT) === S.IFREG ? openat(dirfd, name, O.RDWR | O.NOFOLLOW, 0) : -E.EACCES;
-  return fd >= 0 ? fd : openat(dirfd, name, O.PATH | O.NOFOLLOW, 0);
 }
 
 /**

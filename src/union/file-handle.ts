@@ -8,7 +8,7 @@ import {
 import { S, Stat, fstat } from '../posix/stat.js';
 import { NR } from '../posix/syscall.js';
 import type { Branch } from './branch.js';
-import { copyUp } from './copyup.js';
+import { copyUp, copyUpOpen } from './copyup.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
 import { killSuidgid } from './mode.js';
 import { PACE } from './pace.js';
@@ -198,9 +198,13 @@ function pagesStillRight(node: Node, now: Stat): boolean {
 
 /** Makes the handle's descriptor one of the file where it is now. */
 function follow(u: UnionState, handle: FileHandle): number {
+  if (handle.branch === handle.node.top) return handle.fd;
+  return turn(handle, openOn(u, handle.node, handle.flags));
+}
+
+/** The handle goes over to `fd`, of the file where it is now. */
+function turn(handle: FileHandle, fd: number): number {
   const { node } = handle;
-  if (handle.branch === node.top) return handle.fd;
-  const fd = openOn(u, node, handle.flags);
   close(handle.fd);
   handle.branch.opens--;
   node.top.opens++;
@@ -213,7 +217,11 @@ function follow(u: UnionState, handle: FileHandle): number {
 export function writableDescriptor(u: UnionState, handle: FileHandle): number {
   if ((handle.flags & O.ACCMODE) === O.RDONLY) return -1;
   const { node } = handle;
-  if (!node.top.writable) copyUp(u, node, copyUpBranch(u, node.parent, node.top));
+  if (node.top.writable) return follow(u, handle);
+  const fd = copyUpOpen(u, node, copyUpBranch(u, node.parent, node.top));
+  // What the caller has asked for beside reading and writing needs a descriptor of its own.
+  if (fd >= 0 && (handle.flags & PASSED & ~(O.ACCMODE | O.NONBLOCK)) === 0) return turn(handle, fd);
+  if (fd >= 0) close(fd);
   return follow(u, handle);
 }
 

@@ -3,7 +3,7 @@
 import { openat, O, close } from '../posix/file.js';
 import { Errno, E } from '../posix/errno.js';
 import { fstat, Stat } from '../posix/stat.js';
-import { setfsgid, setfsuid, umask, geteuid } from '../posix/credentials.js';
+import { setfsgid, setfsuid, umask, getegid, geteuid } from '../posix/credentials.js';
 import { permissionWarning, type Branch } from './branch.js';
 import { refresh } from './branch-changes.js';
 import type { CopyAhead } from './copy-ahead.js';
@@ -95,6 +95,9 @@ export class UnionState {
 
   /** May act as any caller: the daemon runs as root (also inside a user namespace). */
   readonly privileged = geteuid() === 0;
+  /** Who makes what is made for no caller. */
+  readonly uid = geteuid();
+  readonly gid = getegid();
   private fsuid = 0;
   private fsgid = 0;
   private mask = -1;

@@ -9,7 +9,7 @@ import { setMode } from './mode.js';
 import type { Node } from './node.js';
 import { isOverlayXattr } from './overlay-marks.js';
 import { isAcl } from './owners.js';
-import { hold, holdOpen, letGo, placeOf } from './place.js';
+import { holdOpen, letGo, placeOf } from './place.js';
 import type { UnionState } from './state.js';
 
 const block = allocate(XATTR_MAX);
@@ -46,8 +46,7 @@ export function setxattr(
   if (isKeptBack(u, name)) throw new Errno(E.EPERM);
   u.refresh(node);
   u.watch?.ownAttributes(node);
-  makeWritable(u, node);
-  const held = hold(u, node);
+  const held = makeWritable(u, node);
   try {
     must(fsetxattr(held.fd, name, forBranch(u, name, address, size), size, flags));
     if (!killSgid) return;
@@ -89,8 +88,7 @@ export function removexattr(u: UnionState, node: Node, name: string): void {
   if (isKeptBack(u, name)) throw new Errno(E.ENODATA);
   u.refresh(node);
   u.watch?.ownAttributes(node);
-  makeWritable(u, node);
-  const held = hold(u, node);
+  const held = makeWritable(u, node);
   try {
     must(fremovexattr(held.fd, name));
   } finally {
