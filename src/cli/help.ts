@@ -11,6 +11,8 @@ Usage:
   tsaufs diff [--json] [--below DIR[:DIR…]] DIR
   tsaufs layer apply LAYER DIR
   tsaufs layer pack [-o FILE] [--gzip] DIR
+  tsaufs image import|list|history|mount|commit|export|rm …
+  tsaufs docker inspect|mount|export …
   tsaufs graphdriver [-v] [--socket PATH]
   tsaufs COMMAND --help
   tsaufs --version
@@ -36,6 +38,8 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
   if (name === 'diff') return (await import('./diff.js')).diffCommand(['--help']);
   if (name === 'layer') return (await import('./layer.js')).layerCommand(['--help']);
+  if (name === 'image') return (await import('./image.js')).imageCommand([]);
+  if (name === 'docker') return (await import('./docker.js')).dockerCommand([]);
   if (name === 'list') return (await import('./list.js')).listCommand(['--help']);
   process.stdout.write(text);
   return 0;

@@ -21,7 +21,7 @@ import { ImageStore } from '../layers/store/store.js';
 import { exportedStoreImage } from '../layers/store/export.js';
 import { chainIds } from '../layers/oci/digest.js';
 import { exportFormat } from './image-arguments.js';
-import { importProgress } from './import-progress.js';
+import { ImportProgress } from './import-progress.js';
 import { branchDirectories, mountedOn, mountLayers } from './layer-mount.js';
 import { collect, parserFor } from './parser.js';
 import { UsageError } from './status.js';
@@ -94,16 +94,19 @@ async function importCommand(args: string[]): Promise<number> {
     .parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { name?: string; platform?: string; quiet?: true; skipUnsupported?: true }>();
   const platform = flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform) };
-  const progress = importProgress(flags.quiet ?? false);
+  const progress = new ImportProgress();
   const store = ImageStore.openOrCreate(path.resolve(flags.store));
   const imported = await importImages(store, command.args[0], {
     ...platform,
     ...(flags.name === undefined ? {} : { name: flags.name }),
     unsupported: flags.skipUnsupported ? 'skip' : 'refuse',
     onWaiting: waiting,
-    onWarning: (line) => progress.line(`tsaufs: warning: ${line}`),
-    onLayer: (event) => progress.layer(event),
-  }).finally(() => progress.end());
+    onWarning: (line) => {
+      progress.clear();
+      warn(line);
+    },
+    ...(flags.quiet ? {} : { onLayer: (event) => progress.layer(event) }),
+  }).finally(() => progress.clear());
   for (const { id, names } of imported) say(flags.quiet ? id : `${names.join(', ') || '<none>'}  ${shortId(id)}`);
   return 0;
 }

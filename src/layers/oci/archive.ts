@@ -58,7 +58,8 @@ async function unpack(input: Readable, compression: Compression, spool: string):
     if (compression === 'none') await pipeline(input, output);
     else await pipeline(input, decompressor(compression), new Meter(defaultLimits.bytes), output);
   } catch (error) {
-    throw explainDamage(error as Error, compression) ?? error;
+    if (explainDamage(error as Error, compression) === undefined) throw error;
+    throw new Error(`its ${compression} data is damaged or not complete`, { cause: error });
   }
 }
 

@@ -1,9 +1,8 @@
 import path from 'node:path';
-import { ImageError } from '../image-error.js';
 import type { Archive } from './archive.js';
 import { hexOf, type Digest } from './digest.js';
 import { Document } from './document.js';
-import { isRepository, isTag } from './reference.js';
+import { isRepository, isTag, parseReference } from './reference.js';
 import type { Platform } from './platform.js';
 
 /** A layer of an image that is to be imported. */
@@ -38,16 +37,19 @@ export function nameFromPlace(where: string): string | undefined {
   return isRepository(base) ? base : undefined;
 }
 
-/** `PLACE:TAG`, unless there is something that has this whole name. */
+/** `PLACE:TAG`, where TAG may be a whole name. Unless there is something that has this name with its colons. */
 export function splitTag(written: string, exists: (place: string) => boolean): { place: string; tag: string | undefined } {
-  const colon = written.lastIndexOf(':');
-  if (colon <= 0 || exists(written)) return { place: written, tag: undefined };
-  const place = written.slice(0, colon);
-  const tag = written.slice(colon + 1);
-  if (!exists(place)) return { place: written, tag: undefined };
-  const name = tag.slice(tag.lastIndexOf(':') + 1);
-  if (!isTag(name)) throw new ImageError(`"${tag}" is not a tag: it may have up to 128 letters, digits, ".", "_" and "-"`);
-  return { place, tag };
+  if (exists(written)) return { place: written, tag: undefined };
+  for (let colon = written.lastIndexOf(':'); colon > 0; colon = written.lastIndexOf(':', colon - 1)) {
+    const place = written.slice(0, colon);
+    if (exists(place)) return { place, tag: checkedTag(written.slice(colon + 1)) };
+  }
+  return { place: written, tag: undefined };
+}
+
+function checkedTag(tag: string): string {
+  if (!isTag(tag)) parseReference(tag);
+  return tag;
 }
 
 /** Names of a docker save archive by the id of the configuration, for an OCI layout that is in the same archive. */
