@@ -42,6 +42,10 @@ export async function graphdriverCommand(args: string[]): Promise<number> {
   if (!existsSync('/dev/fuse')) throw new MountError('no /dev/fuse, without which no container can be mounted: load it with modprobe fuse');
   const socket = path.resolve(flags.socket);
   const { log } = stderrLog(flags.verbose ?? false);
+  process.on('uncaughtException', (error) => {
+    log('error', 'internal error, please report it', { error: error.stack ?? error.message });
+    process.exit(1);
+  });
   const driver = new GraphDriver(graphDriverMounter(log), stateFile(socket), log);
   const server = protocolServer(driver, log);
   await listen(server, socket);

@@ -45,7 +45,7 @@ export class GraphDriver {
     const { home, options, uidMaps, gidMaps } = request;
     if (!home.startsWith('/')) throw new DriverError(`the store's directory must be absolute, and is ${JSON.stringify(home)}`);
     storageOptions(options);
-    const state: DriverState = { home, options: [...options], uidMaps: [...uidMaps], gidMaps: [...gidMaps], references: {} };
+    const state: DriverState = { home, options: [...options], uidMaps: [...uidMaps], gidMaps: [...gidMaps], references: {}, unfinished: [] };
     const store = storeOf(state);
     await store.prepare();
     if (this.state !== undefined && this.state.home !== home) this.log('warn', 'Docker uses another store now', { before: this.state.home, now: home });
@@ -66,6 +66,7 @@ export class GraphDriver {
       await this.unmount(id);
       await this.store.remove(id);
       this.count(id, 0);
+      this.endFilling(id);
     });
   }
 
@@ -164,11 +165,13 @@ export class GraphDriver {
     if (own.length !== 1) throw new DriverError(`the layer ${id} is not directly above ${parent || 'nothing'}`);
     return this.lock.run(id, async () => {
       const maps = this.current;
+      this.beginFilling(id);
       await applyLayer(archive, own[0], {
         into: true,
         mapEntry: (entry) => entryToHost(entry, maps),
         onWarning: (message) => this.log('warn', message, { id }),
       });
+      this.endFilling(id);
       return contentSize(own[0]);
     });
   }
@@ -202,6 +205,24 @@ export class GraphDriver {
     if ((references[id] ?? 0) === users) return;
     if (users === 0) Reflect.deleteProperty(references, id);
     else references[id] = users;
+    this.keep();
+  }
+
+  /**
+   * Docker that had no answer sends what it has not sent yet, and would take that for the whole archive. It removes a layer
+   * that could not be filled.
+   */
+  private beginFilling(id: string): void {
+    const { unfinished } = this.current;
+    if (unfinished.includes(id)) throw new DriverError(`the layer ${id} has a part of an archive already; remove it`);
+    unfinished.push(id);
+    this.keep();
+  }
+
+  private endFilling(id: string): void {
+    const { current } = this;
+    if (!current.unfinished.includes(id)) return;
+    current.unfinished = current.unfinished.filter((each) => each !== id);
     this.keep();
   }
 

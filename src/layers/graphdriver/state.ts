@@ -8,6 +8,8 @@ export interface DriverState {
   gidMaps: IdRange[];
   /** How often each layer was got and not put back. */
   references: Record<string, number>;
+  /** Layers that an archive has begun to fill, and that do not have all of it. */
+  unfinished: string[];
 }
 
 /** Where the state is kept while the driver does not run. */

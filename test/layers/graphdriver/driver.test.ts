@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import tmp from 'tmp-promise';
 import { extract, pack } from 'tar-stream';
@@ -261,6 +261,24 @@ describe('archives', () => {
     expect(await driver.applyDiff('more', 'top', Readable.from([copy]))).toBe(2);
     expect(readdirSync(on('diff/more')).sort()).toEqual(['.wh.file', 'dir', 'etc', 'gone']);
     await expect(driver.applyDiff('more', 'base', Readable.from([copy]))).rejects.toThrow('not directly above base');
+  });
+
+  test('the rest of an archive is not taken for all of it', async () => {
+    await layer(driver, 'more', 'top');
+    const copy = await buffer(await driver.diff('top', 'middle'));
+    const half = new PassThrough();
+    half.write(copy.subarray(0, 1024));
+    const filling = driver.applyDiff('more', 'top', half).catch((error: unknown) => (error as Error).message);
+    while (kept.state?.includes('"unfinished":[]')) await new Promise((resolve) => setTimeout(resolve, 5));
+    // The driver is killed; Docker finds the next one.
+    const next = newDriver(mounter, kept);
+    await expect(next.applyDiff('more', 'top', Readable.from([copy.subarray(1024)]))).rejects.toThrow('has a part of an archive already');
+    half.destroy(new Error('cut off'));
+    expect(await filling).toMatch(/cut off/);
+    await next.remove('more');
+    await layer(next, 'more', 'top');
+    expect(await next.applyDiff('more', 'top', Readable.from([copy]))).toBe(2);
+    expect(kept.state).toContain('"unfinished":[]');
   });
 
   test('a hostile archive is refused', async () => {
