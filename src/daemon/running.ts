@@ -6,6 +6,7 @@ import type { UnionOptions } from '../union/options.js';
 import { listenControl, type ControlRequest, type ControlServer } from './control.js';
 import { errorLine, MountError } from './error.js';
 import { outlastFormerMounts } from './former-mounts.js';
+import { mappedOnce } from './idmapped.js';
 import { firstInForce, optionText, writeInForce, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { checkMountpoint, resolveMountpoint } from './mountpoint.js';
@@ -49,7 +50,8 @@ export interface RunningMount {
  * Checks, mounts, and keeps the state directory and control socket for as long as the mount lives.
  * @throws MountError or the adapter's error, with nothing left behind
  */
-export async function runMount(request: MountRequest): Promise<RunningMount> {
+export async function runMount(asked: MountRequest): Promise<RunningMount> {
+  const request = { ...asked, union: mappedOnce(asked.union) };
   const mountpoint = resolveMountpoint(request.mountpoint);
   checkMountpoint(mountpoint, request.union.branches);
   forgetOldMounts(mountpoint);

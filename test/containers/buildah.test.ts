@@ -212,6 +212,7 @@ describe.skipIf(withoutPodman !== undefined)(`Podman${because(withoutPodman)}`, 
         podman diff worker | grep -v ' /etc\\| /run' | sort
         podman commit -q worker changed >/dev/null; podman rm worker >/dev/null
         podman run --rm $limits localhost/changed sh -c 'cat /new /d/one /d/hard; ls /one; ls -d /e /keep' 2>&1 || true
+        podman run --rm --uidmap 0:100000:65536 --gidmap 0:100000:65536 $limits localhost/t sh -c 'chown 5:6 /keep; stat -c "%u:%g" /other /keep'
         podman push -q changed oci:$PWD/oci:t
         find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
         umount s/overlay 2>/dev/null || true
@@ -233,6 +234,8 @@ one
 more
 ls: /e: No such file or directory
 ls: /keep: No such file or directory
+7:8
+5:6
 `);
       const changed = names((await layersOf(directory, 'oci')).at(-1)).filter((name) => !/^(etc|run)/.test(name));
       expect(changed).toEqual(['.wh.e', '.wh.keep', 'd', 'd/hard', 'd/one', 'new', 'one', 'one/.wh.two']);
