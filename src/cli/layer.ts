@@ -1,8 +1,9 @@
-import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { applyLayer, type ApplyOptions } from '../layers/apply.js';
 import { LayerError } from '../layers/error.js';
+import { LayerFile } from '../layers/layer-file.js';
 import { packLayer, type PackedLayer } from '../layers/pack.js';
 import { parserFor } from './parser.js';
 import { ProgressLine } from './progress.js';
@@ -25,8 +26,6 @@ export async function layerCommand([action, ...args]: string[]): Promise<number>
   }
   throw new UsageError(`${(action as string | undefined) === undefined ? 'apply or pack?' : `there is no "layer ${action}"`}; see tsaufs layer --help`);
 }
-
-const READ_AHEAD = 1 << 20;
 
 const applyExamples = `
 Prints the layer's diff id, the digest of its uncompressed archive, and the digest of LAYER itself.
@@ -93,7 +92,7 @@ function openLayer(layer: string): { input: Readable; size?: number } {
   const found = statSync(layer, { throwIfNoEntry: false });
   if (found === undefined) throw new LayerError(`${layer}: no such file`);
   if (found.isDirectory()) throw new LayerError(`${layer} is a directory; name a layer's archive`);
-  return { input: createReadStream(layer, { highWaterMark: READ_AHEAD }), ...(found.isFile() ? { size: found.size } : {}) };
+  return { input: new LayerFile(layer), ...(found.isFile() ? { size: found.size } : {}) };
 }
 
 const packExamples = `

@@ -6,6 +6,7 @@ import { ApplyTarget } from './apply-target.js';
 import { decompressor, detectCompression, explainDamage, type Compression } from './decompress.js';
 import type { LayerEntry } from './entry.js';
 import { LayerError } from './error.js';
+import { LayerFile } from './layer-file.js';
 import { beyondLimit, defaultLimits, type LayerLimits } from './limits.js';
 import { Meter } from './meter.js';
 import { readTar, type EntryVisitor } from './read-tar.js';
@@ -50,7 +51,8 @@ export interface AppliedLayer {
 }
 
 /**
- * Applies a layer (tar; plain, gzip or zstd) to a directory. Whiteouts become AUFS's files. `directory` is a path as text.
+ * Applies a layer (tar; plain, gzip or zstd) to a directory; fastest from a LayerFile. Whiteouts become AUFS's files.
+ * `directory` is a path as text.
  * Rejects with a LayerError: one line.
  */
 export async function applyLayer(input: Readable, directory: string, options: ApplyOptions = {}): Promise<AppliedLayer> {
@@ -90,7 +92,8 @@ async function read(input: Readable, writer: TreeWriter, options: ApplyOptions):
   const archive = compression === 'none' ? blob : new Meter();
   archive.limit = limits.bytes;
   archive.onPiece = options.onArchive;
-  const failed = compression === 'none' ? chain([input, archive]) : chain([input, blob, decompressor(compression), archive]);
+  if (input instanceof LayerFile && input.isLarge()) blob.useThread();
+  const failed = compression === 'none' ? chain([input, archive]) : chain([input, blob, await decompressor(compression), archive]);
   try {
     await readTar(archive, guarded(writer, limits, options.mapEntry));
   } catch (error) {
@@ -98,8 +101,8 @@ async function read(input: Readable, writer: TreeWriter, options: ApplyOptions):
     const cause = failed.error ?? error as Error;
     throw explainDamage(cause, compression) ?? cause;
   }
-  const diffId = archive.digest();
-  const digest = archive === blob ? diffId : blob.digest();
+  const diffId = await archive.digest();
+  const digest = archive === blob ? diffId : await blob.digest();
   expectDigest('the layer', options.digest, digest);
   expectDigest('the uncompressed layer', options.diffId, diffId);
   return { diffId, digest, compression, size: writer.size, archiveSize: archive.bytes, entries: writer.entries, whiteouts: writer.whiteouts };

@@ -1,8 +1,7 @@
-import { Transform, type Readable } from 'node:stream';
+import type { Transform} from 'node:stream';
+import { type Readable } from 'node:stream';
 import zlib from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { LayerError } from './error.js';
-import { WindowGuard } from './zstd-window.js';
 
 /** How a layer is compressed, told by its first bytes. */
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -21,20 +20,14 @@ function compressionOf(start: Buffer): Compression {
 
 /** Tells how a stream is compressed, and leaves it as it was. Rejects with what the stream fails with. */
 export async function detectCompression(input: Readable): Promise<Compression> {
-  const pieces: Buffer[] = [];
-  let length = 0;
-  while (length < MAGIC) {
-    const piece = input.read() as Buffer | null;
-    if (piece !== null) {
-      pieces.push(piece);
-      length += piece.length;
-    } else if (!await moreComes(input)) {
-      break;
+  for (;;) {
+    const start = input.read(MAGIC) as Buffer | null;
+    if (start !== null) {
+      input.unshift(start);
+      return compressionOf(start);
     }
+    if (!await moreComes(input)) return 'none';
   }
-  const start = Buffer.concat(pieces);
-  if (start.length > 0) input.unshift(start);
-  return compressionOf(start);
 }
 
 function moreComes(input: Readable): Promise<boolean> {
@@ -58,11 +51,11 @@ interface ZlibWithZstd {
 }
 
 /** What makes the archive of such data; it fails with what explainDamage knows. */
-export function decompressor(compression: 'gzip' | 'zstd'): Transform {
+export async function decompressor(compression: 'gzip' | 'zstd'): Promise<Transform> {
   if (compression === 'gzip') return zlib.createGunzip({ chunkSize: CHUNK });
   // Node.js has zstd itself from 22.15 on, with the limit of 128 MiB.
   const native = (zlib as ZlibWithZstd).createZstdDecompress;
-  return native === undefined ? zstdInJavaScript() : native({ chunkSize: CHUNK });
+  return native === undefined ? (await import('./zstd.js')).zstdDecoder() : native({ chunkSize: CHUNK });
 }
 
 /** The one line for an error of a decompressor; undefined for any other. */
@@ -71,30 +64,4 @@ export function explainDamage(error: Error, compression: Compression): LayerErro
   // zlib has codes such as Z_DATA_ERROR, ZSTD_error_… and fzstd numbers.
   const isOurs = typeof code === 'number' || typeof code === 'string' && /^(Z_|ZSTD_)/.test(code);
   return isOurs ? new LayerError(`the layer's ${compression} data is damaged or not complete (${error.message})`) : undefined;
-}
-
-function zstdInJavaScript(): Transform {
-  const guard = new WindowGuard();
-  const decoder = new Decompress();
-  const push = (stream: Transform, piece: Buffer, final: boolean, done: (error?: Error) => void): void => {
-    decoder.ondata = (data) => {
-      if (data.length > 0) stream.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-    };
-    try {
-      guard.push(piece);
-      decoder.push(piece, final);
-      done();
-    } catch (error) {
-      done(error instanceof RangeError ? new LayerError('the layer\'s zstd data is damaged') : error as Error);
-    }
-  };
-  return new Transform({
-    highWaterMark: CHUNK,
-    transform(piece: Buffer, _encoding, done) {
-      push(this, piece, false, done);
-    },
-    flush(done) {
-      push(this, Buffer.alloc(0), true, done);
-    },
-  });
 }

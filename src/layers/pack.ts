@@ -54,8 +54,7 @@ export function packLayer(directory: string, options: PackOptions = {}): PackedL
   const summary = new Promise<LayerSummary>((resolve, reject) => {
     const ended = (error: Error | null | undefined): void => {
       if (error) reject(error);
-      else if (options.compression === 'gzip') resolve(summarise(clear, blob.digest(), blob.bytes, counted));
-      else resolve(summarise(clear, null, clear.bytes, counted));
+      else summarise(clear, options.compression === 'gzip' ? blob : clear, counted).then(resolve, reject);
     };
     const source = archive as unknown as NodeJS.ReadableStream;
     // No name and no time in gzip's header: zlib writes none.
@@ -67,9 +66,8 @@ export function packLayer(directory: string, options: PackOptions = {}): PackedL
   return Object.assign(out, { summary });
 }
 
-function summarise(clear: Meter, digest: string | null, blobSize: number, counted: { size: number; entries: number }): LayerSummary {
-  const diffId = clear.digest();
-  return { diffId, digest: digest ?? diffId, blobSize, archiveSize: clear.bytes, ...counted };
+async function summarise(clear: Meter, blob: Meter, counted: { size: number; entries: number }): Promise<LayerSummary> {
+  return { diffId: await clear.digest(), digest: await blob.digest(), blobSize: blob.bytes, archiveSize: clear.bytes, ...counted };
 }
 
 /** Entries between two turns of the event loop. */

@@ -33,6 +33,16 @@ describe('tsaufs layer apply', () => {
     expect(readFileSync(scratch.at('image1/a'), 'utf8')).toBe('hello, zstd\n');
   });
 
+  it('a large one, whose digest another thread makes', async () => {
+    const large = archive({ name: 'f', content: Buffer.alloc(20 << 20, 'content') });
+    writeFileSync(scratch.at('layer.tar'), large);
+    expect(await here('layer', 'apply', 'layer.tar', 'image1')).toEqual({ status: 0, stdout: `diff id  ${sha256(large)}\n`, stderr: '' });
+    expect(readFileSync(scratch.at('image1/f')).equals(Buffer.alloc(20 << 20, 'content'))).toBe(true);
+    const refused = await here('layer', 'apply', '--max-bytes', '12000000', 'layer.tar', 'image2');
+    expect(refused).toEqual({ status: 1, stdout: '', stderr: 'tsaufs: the layer has more than 12000000 bytes uncompressed, the limit; allow more with --max-bytes\n' });
+    expect(scratch.names()).toEqual(['image1', 'layer.tar']);
+  });
+
   it('reads standard input', async () => {
     const child = spawn(process.execPath, [program, 'layer', 'apply', '-', 'image1'], { cwd: scratch.path, stdio: ['pipe', 'ignore', 'inherit'] });
     child.stdin.end(layer);

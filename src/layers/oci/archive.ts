@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { decompressor, detectCompression, explainDamage, type Compression } from '../decompress.js';
 import { ImageError } from '../image-error.js';
 import { defaultLimits } from '../limits.js';
+import { LayerFile } from '../layer-file.js';
 import { Meter } from '../meter.js';
 import { TarScanner, type TarMember } from '../tar-scanner.js';
 import { reason } from '../store/files.js';
@@ -56,7 +57,7 @@ async function unpack(input: Readable, compression: Compression, spool: string):
   const output = createWriteStream(spool, { flags: 'wx', mode: 0o600 });
   try {
     if (compression === 'none') await pipeline(input, output);
-    else await pipeline(input, decompressor(compression), new Meter(defaultLimits.bytes), output);
+    else await pipeline(input, await decompressor(compression), new Meter(defaultLimits.bytes), output);
   } catch (error) {
     if (explainDamage(error as Error, compression) === undefined) throw error;
     throw new Error(`its ${compression} data is damaged or not complete`, { cause: error });
@@ -95,7 +96,7 @@ class DirectoryArchive implements Archive {
   }
 
   open(name: string): Readable {
-    return createReadStream(this.#place(name), { highWaterMark: STREAM_PIECE });
+    return new LayerFile(this.#place(name));
   }
 
   close(): void {
@@ -175,9 +176,8 @@ class TarArchive implements Archive {
 
   open(name: string): Readable {
     const { offset, size } = this.#member(name);
-    if (size === 0) return createReadStream('/dev/null');
     // A descriptor of its own, and that very file: who reads it closes it.
-    return createReadStream(`/proc/self/fd/${this.#fd}`, { start: offset, end: offset + size - 1, highWaterMark: STREAM_PIECE });
+    return new LayerFile(`/proc/self/fd/${this.#fd}`, { offset, size });
   }
 
   close(): void {
