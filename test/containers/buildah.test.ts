@@ -4,7 +4,7 @@ import { chownSync, copyFileSync, mkdirSync, realpathSync, writeFileSync } from 
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { disk, temporary } from '../helpers/mounted.js';
-import { because, missing, noRootMount, noUserMount, nobody, program, python, succeed } from '../helpers/process.js';
+import { because, missing, noRootMount, noUserMount, nobody, program, python, shell, succeed } from '../helpers/process.js';
 
 const reason = noRootMount() ?? missing('buildah', 'busybox', 'unshare', 'mount', 'python3');
 const withoutFuseOverlayfs = reason ?? missing('fuse-overlayfs');
@@ -76,16 +76,25 @@ async function inWorkshop(use: (run: (script: string) => Promise<string>, direct
     writeFileSync(path.join(directory, 'context/Containerfile'), containerfile);
     writeFileSync(path.join(directory, 'context/Again'), madeAgain);
     writeFileSync(path.join(directory, 'bin/tsaufs'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 });
+    // Instead of the machine's; every command names its own store.
+    writeFileSync(path.join(directory, 'bin/storage.conf'), `[storage]\ndriver = "overlay"\ngraphroot = "${directory}/none"\nrunroot = "${directory}/none"\n`);
     const run = (script: string): Promise<string> => succeed('unshare', [
       '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '-euo', 'pipefail', '-c', `
         # Those of others, whose processes would not end as long as we have them.
         for mount in $(awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts); do umount -l $mount || true; done
-        mount -t tmpfs none /run; mount -t tmpfs none /dev/shm; mkdir /run/tsaufs; states=/run/tsaufs
+        mkdir -p /var/lib/containers
+        for place in /run /dev/shm /var/lib/containers; do mount -t tmpfs none $place; done
+        mkdir /run/tsaufs; states=/run/tsaufs; export HOME=$PWD CONTAINERS_STORAGE_CONF=$PWD/bin/storage.conf
         ${prelude}
         ${script}
       `,
     ], { cwd: directory, timeout: 220_000 });
-    await use(run, directory);
+    try {
+      await use(run, directory);
+    } finally {
+      // Podman's control groups outlive its containers; those in use stay.
+      await shell("find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true");
+    }
   });
 }
 
@@ -214,7 +223,6 @@ describe.skipIf(withoutPodman !== undefined)(`Podman${because(withoutPodman)}`, 
         podman run --rm $limits localhost/changed sh -c 'cat /new /d/one /d/hard; ls /one; ls -d /e /keep' 2>&1 || true
         podman run --rm --uidmap 0:100000:65536 --gidmap 0:100000:65536 $limits localhost/t sh -c 'chown 5:6 /keep; stat -c "%u:%g" /other /keep'
         podman push -q changed oci:$PWD/oci:t
-        find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
         umount s/overlay 2>/dev/null || true
         ${nothingLeft}
       `);
