@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disk, isRunning, mountsIn } from '../helpers/mounted.js';
 import { shell, succeed, until } from '../helpers/process.js';
-import { Engine, makeRootFileSystem, noEngine } from './engine.js';
+import { client, Engine, makeRootFileSystem, noEngine } from './engine.js';
 
 const obstacle = noEngine();
 
@@ -23,7 +23,7 @@ describe.skipIf(obstacle !== undefined)(`Docker Engine on tsaufs${obstacle === u
     writeFileSync(path.join(base, 'etc/passwd'), 'root::0:0::/:/bin/sh\n');
     writeFileSync(path.join(base, 'dir/one'), '1\n');
     writeFileSync(path.join(base, 'dir/two'), '2\n');
-    await shell(`tar -C ${base} -c . | docker -H unix://${root}/docker.sock import - base`);
+    await shell(`tar -C ${base} -c . | ${client} -H unix://${root}/docker.sock import - base`);
   }, 300_000);
 
   afterAll(async () => {
@@ -134,6 +134,20 @@ describe.skipIf(obstacle !== undefined)(`Docker Engine on tsaufs${obstacle === u
     expect(await engine.run('loaded', 'squashed', look)).toBe(built);
   });
 
+  test('BuildKit builds in stages', async () => {
+    const context = path.join(root, 'stages');
+    mkdirSync(context);
+    writeFileSync(path.join(context, 'Dockerfile'), [
+      'FROM base AS first',
+      'RUN rm -r /dir && mkdir /dir && echo three > /dir/three',
+      'FROM base',
+      'COPY --from=first /dir /dir',
+      'RUN rm /etc/motd /dir/one',
+    ].join('\n'));
+    await engine.buildWithBuildKit('stages', context);
+    expect(await engine.run('staged', 'stages', 'ls /dir; cat /dir/three; test -e /etc/motd || echo gone')).toBe('three\ntwo\nthree\ngone');
+  });
+
   test('a container goes on when the plugin is started again, and when it is killed', async () => {
     await engine.start('steady', 'base', 'echo 1 > /count');
     const layer = await layerOf('steady');
@@ -222,7 +236,7 @@ describe.skipIf(obstacle !== undefined)(`Docker Engine on tsaufs${obstacle === u
   });
 
   test('removed containers and images leave nothing in the store', async () => {
-    await succeed('sh', ['-c', 'docker rm -f $(docker ps -aq); docker rmi -f $(docker images -aq)'], { env: { DOCKER_HOST: `unix://${root}/docker.sock` } });
+    await succeed('sh', ['-c', `${client} rm -f $(${client} ps -aq); ${client} rmi -f $(${client} images -aq); ${client} builder prune -af`], { env: { DOCKER_HOST: `unix://${root}/docker.sock` } });
     for (const kind of ['diff', 'layers', 'mnt'] as const) expect(engine.store(kind)).toEqual([]);
     expect(await engine.mounts()).toEqual([]);
     await engine.stopDaemon('SIGTERM');

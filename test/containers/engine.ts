@@ -35,6 +35,9 @@ function busybox(): string {
   return spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim();
 }
 
+/** Debian's, rather than a newer one beside it, which would want a plugin to build with BuildKit. */
+export const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
+
 /** What containers of this kind of machine need: there is no network for them. */
 const containerOptions = ['--network', 'none', '--ulimit', 'nofile=1024:1024'];
 
@@ -122,11 +125,11 @@ export class Engine {
 
   /** Runs `docker ARGS`, which must succeed; its output without the newline at the end. */
   async docker(...args: string[]): Promise<string> {
-    return (await succeed('docker', args, { env: this.environment })).trimEnd();
+    return (await succeed(client, args, { env: this.environment })).trimEnd();
   }
 
   tryDocker(...args: string[]): Promise<Outcome> {
-    return run('docker', args, { env: this.environment, timeout: 60_000 });
+    return run(client, args, { env: this.environment, timeout: 60_000 });
   }
 
   /** `docker run` of a shell script, to its end. */
@@ -136,12 +139,16 @@ export class Engine {
 
   /** `docker run -d` of a shell script, which goes on until it is stopped. Returns when the script has come to its end. */
   async start(name: string, image: string, script: string, ...options: string[]): Promise<void> {
-    await this.docker('run', '-d', '--name', name, ...containerOptions, ...options, image, 'sh', '-c', `${script}; echo ready; exec sleep 10000`);
+    await this.docker('run', '-d', '--name', name, '--stop-timeout', '1', ...containerOptions, ...options, image, 'sh', '-c', `${script}; echo ready; exec sleep 10000`);
     await until(async () => (await this.docker('logs', name)).endsWith('ready'));
   }
 
   build(tag: string, directory: string, ...options: string[]): Promise<string> {
     return this.docker('build', ...containerOptions, '--tag', tag, ...options, directory);
+  }
+
+  buildWithBuildKit(tag: string, directory: string): Promise<string> {
+    return succeed(client, ['build', '--network', 'none', '--tag', tag, directory], { env: { ...this.environment, DOCKER_BUILDKIT: '1' } });
   }
 
   /** The tsaufs mounts of this engine. */
