@@ -242,6 +242,10 @@ describe('a store', () => {
     expect({ names: images.map(({ names }) => names), problems }).toEqual({ names: [['two:1']], problems: [] });
     for (const directory of ['diff', 'layers', 'mnt']) expect(readdirSync(scratch.at(`store/aufs/${directory}`))).toHaveLength(2);
     expect(() => removeFromStore(store, 'one:2', options)).toThrow('there is no image "one:2"');
+    // Mounted without a container.
+    const [, top] = images[0].layers;
+    const mountedOn = (directory: string): string | undefined => directory === top.directory ? '/mnt' : undefined;
+    expect(() => removeFromStore(store, 'two:1', { ...options, mountedOn })).toThrow(`image ${imageId(two).slice(7, 19)} is mounted on /mnt; unmount it first with tsaufs umount /mnt`);
     removeFromStore(store, 'two:1', options);
     expect(visible()).toEqual(nothing);
   });

@@ -1,11 +1,12 @@
 import { ImageError } from '../image-error.js';
-import { isDigest, shortId, type Digest } from '../oci/digest.js';
+import { chainIds, isDigest, shortId, type Digest } from '../oci/digest.js';
 import { listContainers, readContainer } from './container.js';
-import { listImages, removeImage } from './image-database.js';
-import { readMount } from './layer-database.js';
+import { listImages, readImage, removeImage } from './image-database.js';
+import { hasLayer, readLayer, readMount } from './layer-database.js';
+import type { StorePaths } from './paths.js';
 import { findById, findImage, namesOf, readNamesOfImages, writeNamesOfImages } from './repositories.js';
 import type { ImageStore } from './store.js';
-import { removeContainer, sweep } from './sweep.js';
+import { removeContainer, sweep, usedLayers } from './sweep.js';
 
 export interface RemoveOptions {
   /** Also an image of several names given by its id, and containers that were made from it. */
@@ -54,7 +55,27 @@ function removeContainersOf(store: ImageStore, image: Digest, containers: readon
   }
   // All can go, or none goes.
   for (const id of made) refuseMounted(store, id, options);
+  refuseLayersInUse(store, image, made, options);
   return made.flatMap((id) => removeOneContainer(store, id, options));
+}
+
+/** An image can be mounted without a container. */
+function refuseLayersInUse({ paths }: ImageStore, image: Digest, containers: readonly string[], { mountedOn }: RemoveOptions): void {
+  const kept = usedLayers(paths, new Set([image, ...containers]));
+  for (const chainId of layersOf(paths, image)) {
+    if (kept?.has(chainId) || !hasLayer(paths, chainId)) continue;
+    const mountpoint = mountedOn(readLayer(paths, chainId).directory);
+    if (mountpoint !== undefined) throw new ImageError(`image ${shortId(image)} is mounted on ${mountpoint}; unmount it first with tsaufs umount ${mountpoint}`);
+  }
+}
+
+/** None where the image is damaged: it can be removed all the same. */
+function layersOf(paths: StorePaths, image: Digest): Digest[] {
+  try {
+    return chainIds(readImage(paths, image).diffIds);
+  } catch {
+    return [];
+  }
 }
 
 function imageOf(store: ImageStore, containerId: string): Digest | undefined {

@@ -44,15 +44,18 @@ function removeLayer(paths: StorePaths, chainId: Digest): void {
   if (cacheId !== undefined && idPattern.test(cacheId)) removeDriverLayer(paths, cacheId);
 }
 
-/** Undefined where an image or container cannot be read: then any layer may be one of its. */
-function usedLayers(paths: StorePaths): Set<Digest> | undefined {
+/**
+ * The layers that images and containers have, but for some of these. Undefined where one of them cannot be read: then any
+ * layer may be one of its.
+ */
+export function usedLayers(paths: StorePaths, without: ReadonlySet<string> = new Set()): Set<Digest> | undefined {
   const used = new Set<Digest>();
   const use = (top: Digest | undefined): void => {
     for (let next = top; next !== undefined && !used.has(next); next = parentOf(paths, next)) used.add(next);
   };
   try {
-    for (const id of listImages(paths)) for (const chainId of chainIds(readImage(paths, id).diffIds)) used.add(chainId);
-    for (const id of listMountIds(paths)) use(readMount(paths, id).parent);
+    for (const id of listImages(paths).filter((image) => !without.has(image))) for (const chainId of chainIds(readImage(paths, id).diffIds)) used.add(chainId);
+    for (const id of listMountIds(paths).filter((container) => !without.has(container))) use(readMount(paths, id).parent);
   } catch {
     return undefined;
   }
