@@ -1,7 +1,7 @@
 import { raiseNofile } from '../posix/limits.js';
 import { loadAdapter } from './adapters.js';
 import type { BackgroundRequest } from './background.js';
-import { tuneCompilerSoon } from './compiler.js';
+import { tuneCompiler } from './compiler.js';
 import { stderrLog } from './log.js';
 import { runMount } from './running.js';
 import { unmountOnSignals } from './signals.js';
@@ -27,7 +27,7 @@ export async function mountInForeground(request: Omit<BackgroundRequest, 'state'
     state: undefined,
     onEvent: () => undefined,
   });
-  tuneCompilerSoon();
+  tuneCompiler();
   unmountOnSignals(running, log, false);
   return running.ended;
 }

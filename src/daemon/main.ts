@@ -7,7 +7,7 @@ import { openSync } from 'node:fs';
 import type { Adapter } from '../fuse/adapter.js';
 import { loadAdapter } from './adapters.js';
 import type { BackgroundReply, BackgroundRequest } from './background.js';
-import { tuneCompilerSoon } from './compiler.js';
+import { tuneCompiler } from './compiler.js';
 import { raiseNofile } from '../posix/limits.js';
 import { errorLine } from './error.js';
 import { LateLog } from './late-log.js';
@@ -34,7 +34,7 @@ process.on('uncaughtException', (error) => {
 });
 
 const mounted = await mounting;
-tuneCompilerSoon();
+tuneCompiler();
 unmountOnSignals(mounted, log, true);
 await reply({ ready: true });
 const failure = await mounted.ended;
