@@ -9,6 +9,8 @@ import type { Mounted, Mounter } from '../layers/graphdriver/mounter.js';
 /** How often and how long to wait for one who is about to leave a union, as Docker's aufs driver did. */
 const ATTEMPTS = 5;
 const PAUSE = 100;
+/** How long Docker waits for the process of a union that another mount namespace holds on to, in milliseconds. */
+const PATIENCE = 5000;
 
 /** Mounts for Docker, with a background process for each union. */
 export function graphDriverMounter(log: Log): Mounter {
@@ -38,7 +40,7 @@ async function look(mountpoint: string): Promise<Mounted> {
 async function unmount(mountpoint: string, log: Log): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const remark = await unmountPath(mountpoint);
+      const remark = await unmountPath(mountpoint, { patience: PATIENCE });
       if (remark !== undefined) log('info', remark);
       return;
     } catch (error) {

@@ -8,16 +8,23 @@ import { isAlive } from './process.js';
 import { findStates, removeState, type FoundState } from './state.js';
 
 /** How long the background process may take to clean up, in milliseconds. */
-const patience = 30_000;
+const usualPatience = 30_000;
 const pause = 5;
+
+export interface UnmountWay {
+  lazy?: boolean;
+  keepPlinks?: boolean;
+  patience?: number;
+}
 
 /**
  * Unmounts by mount point, whoever serves it, and waits until its process has cleaned up.
- * @param how lazy: detaches a mount that is in use, and waits for nobody; keepPlinks: leaves pseudo-links as they are
+ * @param how lazy: detaches a mount that is in use, and waits for nobody; keepPlinks: leaves pseudo-links as they are;
+ *   patience: how long its process may take to clean up, in milliseconds
  * @returns a line for the user where the mount was not in order: its process dead, or already unmounted
  * @throws MountError not mounted, busy, not permitted
  */
-export async function unmountPath(written: string, how: { lazy?: boolean; keepPlinks?: boolean } = {}): Promise<string | undefined> {
+export async function unmountPath(written: string, how: UnmountWay = {}): Promise<string | undefined> {
   const mountpoint = resolveMountpoint(written);
   const there = mountAt(mountpoint);
   const state = findStates().findLast((found) => found.state.mountpoint === mountpoint);
@@ -30,7 +37,7 @@ export async function unmountPath(written: string, how: { lazy?: boolean; keepPl
   const lazy = how.lazy ?? false;
   if (state && how.keepPlinks) await callControl(state.directory, { command: 'keep-plinks' });
   await detach(mountpoint, lazy);
-  if (state && !lazy) await waitForEnd(state, mountpoint);
+  if (state && !lazy) await waitForEnd(state, mountpoint, how.patience ?? usualPatience);
   return undefined;
 }
 
@@ -102,7 +109,7 @@ function busy(mountpoint: string): MountError {
 }
 
 /** A process of its own ends; one that uses the library only removes the state directory. */
-async function waitForEnd(found: FoundState, mountpoint: string): Promise<void> {
+async function waitForEnd(found: FoundState, mountpoint: string, patience: number): Promise<void> {
   const deadline = Date.now() + patience;
   while (isAlive(found.state) && (found.state.background || stateRemains(found))) {
     if (Date.now() > deadline) {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -214,6 +215,21 @@ describe.skipIf(obstacle !== undefined)(`Docker Engine on tsaufs${obstacle === u
     await engine.docker('rm', '-f', 'long');
     expect(await engine.mounts()).toEqual([]);
     for (const kind of ['diff', 'layers', 'mnt'] as const) expect(engine.store(kind)).not.toContain(layer);
+  });
+
+  test('a container is removed while somebody stands in its union', async () => {
+    await engine.start('busy', 'base', ':');
+    const layer = await layerOf('busy');
+    const [mount] = await engine.mounts();
+    const bystander = spawn('sleep', ['1000'], { cwd: path.join(engine.home, 'mnt', layer), stdio: 'ignore' });
+    try {
+      await engine.docker('rm', '-f', 'busy');
+      expect(engine.store('mnt')).not.toContain(layer);
+      expect(isRunning(mount.pid)).toBe(true);
+    } finally {
+      bystander.kill();
+    }
+    await until(() => !isRunning(mount.pid));
   });
 
   test('an image of as many layers as Docker allows', async () => {
