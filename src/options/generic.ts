@@ -41,6 +41,8 @@ const flags = new Map<string, Setting[]>([
 const silent = new Set([
   'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'owner', 'group', 'nofail', '_netdev', 'loud',
   'nomand', 'noiversion', 'nolazytime', 'default_permissions', 'nonempty', 'big_writes', 'auto_cache',
+  // Buildah and Podman give it for volumes (`:O`), in mount namespaces of theirs.
+  'private', 'rprivate',
 ]);
 
 const silentValued = new Set(['subtype', 'uhelper', 'helper', 'user', 'user_id', 'group_id', 'rootmode', 'max_read']);

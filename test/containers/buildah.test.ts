@@ -222,6 +222,9 @@ describe.skipIf(withoutPodman !== undefined)(`Podman${because(withoutPodman)}`, 
         podman commit -q worker changed >/dev/null; podman rm worker >/dev/null
         podman run --rm $limits localhost/changed sh -c 'cat /new /d/one /d/hard; ls /one; ls -d /e /keep' 2>&1 || true
         podman run --rm --uidmap 0:100000:65536 --gidmap 0:100000:65536 $limits localhost/t sh -c 'chown 5:6 /keep; stat -c "%u:%g" /other /keep'
+        mkdir volume; echo v > volume/v
+        podman run --rm -v $PWD/volume:/volume:O $limits localhost/t sh -c 'echo w > /volume/w; rm /volume/v; ls /volume; grep -c fuse.tsaufs /proc/mounts'
+        ls volume
         podman push -q changed oci:$PWD/oci:t
         umount s/overlay 2>/dev/null || true
         ${nothingLeft}
@@ -244,6 +247,9 @@ ls: /e: No such file or directory
 ls: /keep: No such file or directory
 7:8
 5:6
+w
+2
+v
 `);
       const changed = names((await layersOf(directory, 'oci')).at(-1)).filter((name) => !/^(etc|run)/.test(name));
       expect(changed).toEqual(['.wh.e', '.wh.keep', 'd', 'd/hard', 'd/one', 'new', 'one', 'one/.wh.two']);

@@ -194,7 +194,7 @@ describe('options of the mount', () => {
     ['allow_other', { allowOther: true }],
     ['fsname=over lay', { source: 'over lay' }],
     ['context="system_u:object_r:x_t:s0:c1,c2"', { context: 'system_u:object_r:x_t:s0:c1,c2' }],
-    ['subtype=tsaufs,defaults,auto,noauto,user,users,user=me,nofail,_netdev,x-a=b,X-c,comment=d,default_permissions,nonempty', {}],
+    ['subtype=tsaufs,defaults,auto,noauto,user,users,user=me,nofail,_netdev,x-a=b,X-c,comment=d,default_permissions,nonempty,private', {}],
   ])('%s', (text, expected) => {
     const { mount, warnings } = parse(`br=a,${text}`);
     expect(warnings).toEqual([]);
