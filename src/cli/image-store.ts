@@ -1,0 +1,30 @@
+// What the commands of `tsaufs image` have in common.
+import path from 'node:path';
+import type { Command } from 'commander';
+import { ImageStore } from '../layers/store/store.js';
+import { parserFor } from './parser.js';
+
+export interface StoreFlags {
+  store: string;
+}
+
+export function imageParser(name: string, description: string): Command {
+  return parserFor(`image ${name}`, description)
+    .option('--store <directory>', 'where images are kept', ImageStore.defaultRoot());
+}
+
+export function openStore({ store }: StoreFlags): ImageStore {
+  return ImageStore.open(path.resolve(store));
+}
+
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function warn(line: string): void {
+  process.stderr.write(`tsaufs: warning: ${line}\n`);
+}
+
+export function waiting(): void {
+  process.stderr.write('tsaufs: another process is changing the store; waiting for it\n');
+}
