@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { E } from '../../src/posix/errno.js';
 import * as file from '../../src/posix/file.js';
-import { FALLOC, O, SEEK } from '../../src/posix/file.js';
+import { FALLOC, LOCK, O, SEEK } from '../../src/posix/file.js';
 import { allocate } from '../../src/posix/memory.js';
 import { currentUmask, onEachFileSystem } from './scratch.js';
 
@@ -37,6 +37,19 @@ onEachFileSystem('files', (scratch) => {
     if (fd >= 0) opened.push(fd);
     return fd;
   }
+
+  test('flock: one exclusive, or several shared, until the file is closed', () => {
+    const [one, other] = [open('file', O.RDWR | O.CREAT), open('file', O.RDWR)];
+    expect(file.flock(one, LOCK.SH | LOCK.NB)).toBe(0);
+    expect(file.flock(other, LOCK.SH | LOCK.NB)).toBe(0);
+    expect(file.flock(other, LOCK.EX | LOCK.NB)).toBe(-E.EWOULDBLOCK);
+    file.close(opened.shift()!);
+    expect(file.flock(other, LOCK.EX | LOCK.NB)).toBe(0);
+    const third = open('file', O.RDONLY);
+    expect(file.flock(third, LOCK.SH | LOCK.NB)).toBe(-E.EWOULDBLOCK);
+    expect(file.flock(other, LOCK.UN)).toBe(0);
+    expect(file.flock(third, LOCK.SH | LOCK.NB)).toBe(0);
+  });
 
   function content(name: string): string {
     return readFileSync(join(scratch.path, name), 'latin1');
