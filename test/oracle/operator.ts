@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { adapterArguments, adapterOptions } from '../helpers/adapter.js';
-import { found, program, pythonProgram, run } from '../helpers/process.js';
+import { pathToFileURL } from 'node:url';
+import type * as Library from '../../src/index.js';
+import { adapter, adapterArguments, adapterOptions } from '../helpers/adapter.js';
+import { found, program, project, pythonProgram, run } from '../helpers/process.js';
 import { folder, type Case, type Recording, type Tree } from './cases.js';
 
 /** Mounts the union of a case; undefined: the mount was refused, as some cases want it. */
@@ -81,6 +83,32 @@ export const mountByProgram: Mounter = async (test, directory) => {
     },
   };
 };
+
+/** mount() of the library, in this process: it spares the start of two processes a case. */
+export async function libraryMounter(): Promise<Mounter> {
+  const url = pathToFileURL(path.join(project, 'dist/index.js')).href;
+  const { mount } = await import(/* @vite-ignore */ url) as typeof Library;
+  return async (test_, directory) => {
+    try {
+      const union = await mount({
+        mountpoint: path.join(directory, 'mnt'), branches: branchTexts(test_, directory), adapter,
+        options: [test_.opts, ...adapterOptions].filter((text) => text !== '').join(','),
+      });
+      return {
+        async unmount() {
+          try {
+            await union.unmount({ keepPlinks: true });
+          } catch (error) {
+            await union.unmount({ lazy: true });
+            throw error;
+          }
+        },
+      };
+    } catch (error) {
+      return { refused: (error as Error).message };
+    }
+  };
+}
 
 /** Why no case can run here. */
 export function noPython(): string | undefined {

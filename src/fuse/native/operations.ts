@@ -9,6 +9,7 @@ import { S } from '../../posix/stat.js';
 import { SET } from '../../union/attributes.js';
 import type { FileHandle } from '../../union/file-handle.js';
 import { decodeMajor, decodeMinor } from '../kernel/reply.js';
+import type { Node } from '../../union/node.js';
 import type { OperationName, Thread } from './addon.js';
 import { putEntry, putStat, putStatFs, STAT_WORDS } from './attributes.js';
 import { bytesOf, textOf } from './paths.js';
@@ -66,9 +67,27 @@ const lent = (index: number): Pick<Operation, 'more'> => ({ more: (_, args) => [
 /** The same where a value is put between that it passes over. */
 const lentSecond = (index: number): Pick<Operation, 'more'> => ({ more: (_, args) => [0, args.buffer(index).buffer] });
 
+/**
+ * Where a write goes. The kernel's notion of the end may be old: another name of a hard-linked file is another file to it,
+ * and nobody tells it what is written to a branch. What is appended must not overwrite that.
+ */
+function offset(serving: NativeServing, handle: FileHandle, asked: number): number {
+  if ((handle.flags & O.APPEND) === 0) return asked;
+  serving.union.getattr(handle.node, handle, serving.stat);
+  return serving.stat.size;
+}
+
 /** The address that data lie at; an empty buffer has none, and needs none. */
 function addressIn(buffer: Buffer): number {
   return buffer.length === 0 ? 0 : addressOf(buffer);
+}
+
+function getattr(serving: NativeServing, node: Node, handle: FileHandle | null): number {
+  const { union, paths, stat } = serving;
+  union.getattr(node, handle, stat);
+  if (paths.isHidden(node)) stat.nlink += 1;
+  putStat(serving.statWords, stat);
+  return 0;
 }
 
 function setattr(serving: NativeServing, path: string, valid: number, set: Partial<NativeServing['change']>, handle: FileHandle | null = null): number {
@@ -90,21 +109,15 @@ export const operations: { readonly [Name in OperationName]?: Operation } = {
   getattr: {
     ...attributes,
     run(serving, args) {
-      const { union, paths, stat } = serving;
-      union.getattr(paths.node(args.text(0)), null, stat);
-      putStat(serving.statWords, stat);
-      return 0;
+      return getattr(serving, serving.paths.node(args.text(0)), null);
     },
   },
 
   fgetattr: {
     ...attributes,
     run(serving, args) {
-      const { union, stat } = serving;
       const handle = file(serving, args.number(1));
-      union.getattr(handle.node, handle, stat);
-      putStat(serving.statWords, stat);
-      return 0;
+      return getattr(serving, handle.node, handle);
     },
   },
 
@@ -174,9 +187,8 @@ export const operations: { readonly [Name in OperationName]?: Operation } = {
   rmdir: {
     run(serving, args) {
       const { parent, name } = serving.paths.place(args.text(0));
-      const node = serving.paths.child(parent, name);
+      serving.paths.child(parent, name);
       serving.union.rmdir(parent, name);
-      serving.paths.letGo(node);
       return 0;
     },
   },
@@ -199,7 +211,6 @@ export const operations: { readonly [Name in OperationName]?: Operation } = {
       const replaced = union.lookup(to.parent, to.name, serving.stat);
       if (replaced !== null) paths.meet(replaced);
       union.rename(parent, name, to.parent, to.name, 0);
-      if (replaced?.removed) paths.letGo(replaced);
       return 0;
     },
   },
@@ -315,8 +326,9 @@ export const operations: { readonly [Name in OperationName]?: Operation } = {
     ...lentSecond(2),
     run(serving, args) {
       const data = args.buffer(2);
+      const handle = file(serving, args.number(1));
       // Set-id bits are taken away by the kernel, with a chmod of its own.
-      return serving.union.write(file(serving, args.number(1)), args.wide(4), data.length, addressIn(data), false);
+      return serving.union.write(handle, offset(serving, handle, args.wide(4)), data.length, addressIn(data), false);
     },
   },
 

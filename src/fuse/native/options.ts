@@ -7,11 +7,6 @@ import { SELINUX } from '../kernel/mount.js';
 /** The addon copies both the options and the mount point into this many bytes, and cuts off what is longer. */
 const LONGEST = 1023;
 
-/** Seconds that the kernel may keep names, and attributes: as in trust.ts, where changes are not told. */
-const UNWATCHED = { names: 0.05, attributes: 0 } as const;
-/** libfuse's own defaults. */
-const TRUSTED = { names: 1, attributes: 1 } as const;
-
 export interface NativeOptions {
   /** For libfuse. */
   readonly text: string;
@@ -34,7 +29,7 @@ export function nativeOptions(
   if (mount.atime === 'strictatime') warnings.push('strictatime has no effect with the adapter fuse-native');
   if (union.passthrough === 'all') warnings.push('passthrough=all has no effect with the adapter fuse-native');
   if (mount.context !== undefined && existsSync(SELINUX)) warnings.push('context has no effect with the adapter fuse-native');
-  const text = `-o${words(source, union, mount, root).join(',')}`;
+  const text = `-o${words(source, mount, root).join(',')}`;
   for (const [what, value] of [['options', text], ['mount point', mountpoint]] as const) {
     if (Buffer.byteLength(value) > LONGEST) throw new Error(`the ${what} must not be longer than ${LONGEST} bytes with the adapter fuse-native`);
   }
@@ -44,9 +39,8 @@ export function nativeOptions(
 const refusal = 'the adapter fuse-native cannot tell who makes a file, so it would be root\'s: leave allow_other out, '
   + 'or add the option own_new_files, by which all new files belong to root, whoever makes them';
 
-function words(source: string, union: UnionOptions, mount: MountFlags, root: boolean): string[] {
+function words(source: string, mount: MountFlags, root: boolean): string[] {
   const { entryTimeout = -1, attrTimeout = -1, negativeTimeout = -1 } = mount;
-  const trusted = union.udba === 'none' ? TRUSTED : UNWATCHED;
   return [
     `fsname=${source.replaceAll('\\', '\\\\').replaceAll(',', '\\,')}`,
     'subtype=tsaufs',
@@ -58,10 +52,12 @@ function words(source: string, union: UnionOptions, mount: MountFlags, root: boo
     'big_writes',
     // Over files that are there, as any mount.
     'nonempty',
-    `entry_timeout=${entryTimeout < 0 ? trusted.names : entryTimeout}`,
-    `attr_timeout=${attrTimeout < 0 ? trusted.attributes : attrTimeout}`,
+    // Nothing is kept: to the kernel each name of a hard-linked file is another file, and of what is done to it by one name,
+    // on a branch, or in a copy-up, it is not told for the others. A size that is too old would lose data.
+    `entry_timeout=${Math.max(0, entryTimeout)}`,
+    `attr_timeout=${Math.max(0, attrTimeout)}`,
     ...(negativeTimeout < 0 ? [] : [`negative_timeout=${negativeTimeout}`]),
-    ...(mount.kernelCache === true ? ['kernel_cache'] : union.udba === 'none' ? ['auto_cache'] : []),
+    ...(mount.kernelCache === true ? ['kernel_cache'] : []),
     ...(mount.allowOther ? ['allow_other'] : []),
     ...(mount.readonly ? ['ro'] : []),
     // libfuse sets these two unless told otherwise; fusermount in any case.

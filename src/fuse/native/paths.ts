@@ -1,9 +1,8 @@
 /**
  * From paths, which libfuse's high-level interface gives, to nodes of the union, which has no paths.
  *
- * Every path is looked up anew, name by name: nothing that another changed on a branch can be missed, and there is nothing
- * to forget but nodes. Directories on the way are kept for the next paths, with a reference as the kernel would hold one;
- * other nodes live for one request unless they are open.
+ * Every path is looked up anew, name by name: nothing that another changed on a branch can be missed. What was met is kept
+ * for the next paths, with a reference as the kernel would hold one: the union knows by its nodes which names are one file.
  */
 import { E, Errno } from '../../posix/errno.js';
 import { nameFromText } from '../../posix/name.js';
@@ -12,8 +11,8 @@ import { WHITEOUT_PREFIX } from '../../union/name.js';
 import type { Node } from '../../union/node.js';
 import type { Union } from '../../union/union.js';
 
-/** Directories kept, the least recently used going first. */
-const KEPT = 1024;
+/** Nodes kept, about 5 MB, the least recently used going first. */
+const KEPT = 16_384;
 
 /**
  * The name that libfuse gives a file that is removed while it is open, so that the open file still has a path. The union
@@ -102,10 +101,10 @@ export class Paths {
     return found[0];
   }
 
-  /** A node came up in this request: unless it is needed longer, it goes when that is over. */
+  /** A node came up in the request of the moment. */
   meet(node: Node): void {
-    if (node.isDirectory) this.keep(node);
-    else this.met.push(node);
+    this.met.push(node);
+    this.keep(node);
   }
 
   private directory(bytes: string, end: number): Node {
@@ -132,7 +131,7 @@ export class Paths {
     }
   }
 
-  /** A directory was removed, or is the oldest. */
+  /** One that has no name any more, or is the oldest. */
   letGo(node: Node): void {
     if (this.kept.delete(node)) this.union.nodes.forget(node, 1);
   }
@@ -150,6 +149,13 @@ export class Paths {
     node.lookups += 1;
     this.hidden.set(name, node);
     return true;
+  }
+
+  /** libfuse takes one off the link count of a file that it has hidden: the union has done so, where it is right. */
+  isHidden(node: Node): boolean {
+    if (this.hidden.size === 0) return false;
+    for (const hidden of this.hidden.values()) if (hidden === node) return true;
+    return false;
   }
 
   /** A file could not be removed after all. */
@@ -178,9 +184,9 @@ export class Paths {
 
   // --- the request's end ------------------------------------------------------------------------
 
-  /** The request is answered: nodes that nothing else needs go. */
+  /** The request is answered: nodes that have lost their last name in it go, unless they are open. */
   done(): void {
-    for (const node of this.met) this.union.nodes.forget(node, 0);
+    for (const node of this.met) if (node.removed) this.letGo(node);
     this.met.length = 0;
   }
 

@@ -29,7 +29,7 @@ export class Server {
   /** The connection: libfuse's descriptor, and ours of the same, which tells the end also after libfuse has closed its own. */
   private connection: { theirs: number; ours: number } | null = null;
   private looking: NodeJS.Timeout | undefined;
-  private collecting: NodeJS.Timeout | undefined;
+  private collecting = false;
   private closed = false;
 
   /** Tells the session how it goes. Undefined: it did not. */
@@ -120,13 +120,19 @@ export class Server {
   }
 
   private collect(wanted: boolean): void {
-    clearInterval(this.collecting);
-    if (!wanted) return;
-    this.collecting = setInterval(() => {
-      eventfdTake(this.control);
-      this.helpers.collect();
-      this.serving.resume();
-    }, COLLECT_EVERY);
+    this.collecting = wanted;
+    if (wanted) setImmediate(() => this.step());
+  }
+
+  /** Goes on with slow work, and with the requests that it is done for. */
+  private step(): void {
+    if (!this.collecting || this.closed) return;
+    const worked = this.helpers.work();
+    eventfdTake(this.control);
+    this.helpers.collect();
+    this.serving.resume();
+    if (worked) setImmediate(() => this.step());
+    else setTimeout(() => this.step(), COLLECT_EVERY);
   }
 
   // --- the end ----------------------------------------------------------------------------------
@@ -144,13 +150,12 @@ export class Server {
     if (this.closed) return;
     this.closed = true;
     clearInterval(this.looking);
-    clearInterval(this.collecting);
     this.say({ kind: 'closing' });
     // Who still waits for an answer gets an error.
     if (this.connection !== null) close(this.connection.ours);
     try {
-      this.helpers.close();
       this.union.close();
+      this.helpers.close();
     } catch (failure) {
       error ??= failure instanceof Error ? failure.message : String(failure);
     }

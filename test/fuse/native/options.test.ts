@@ -10,12 +10,12 @@ function given(options: string, root = true, mountpoint = '/mnt'): ReturnType<ty
 const ALWAYS = 'fsname=none,subtype=tsaufs,default_permissions,use_ino,big_writes,nonempty';
 
 test.each([
-  ['', true, `${ALWAYS},entry_timeout=0.05,attr_timeout=0,suid,dev`],
-  ['', false, `${ALWAYS},entry_timeout=0.05,attr_timeout=0`],
-  ['udba=none', false, `${ALWAYS},entry_timeout=1,attr_timeout=1,auto_cache`],
+  ['', true, `${ALWAYS},entry_timeout=0,attr_timeout=0,suid,dev`],
+  ['', false, `${ALWAYS},entry_timeout=0,attr_timeout=0`],
+  ['udba=none', false, `${ALWAYS},entry_timeout=0,attr_timeout=0`],
   ['entry_timeout=3,attr_timeout=0.5,negative_timeout=2,kernel_cache', false, `${ALWAYS},entry_timeout=3,attr_timeout=0.5,negative_timeout=2,kernel_cache`],
-  ['ro,nosuid,nodev,noexec,noatime', true, `${ALWAYS},entry_timeout=0.05,attr_timeout=0,ro,nosuid,nodev,noexec,noatime`],
-  ['allow_other,own_new_files', true, `${ALWAYS},entry_timeout=0.05,attr_timeout=0,allow_other,suid,dev`],
+  ['ro,nosuid,nodev,noexec,noatime', true, `${ALWAYS},entry_timeout=0,attr_timeout=0,ro,nosuid,nodev,noexec,noatime`],
+  ['allow_other,own_new_files', true, `${ALWAYS},entry_timeout=0,attr_timeout=0,allow_other,suid,dev`],
 ])('%s (root: %s)', (options, root, text) => {
   expect(given(options, root)).toEqual({ text: `-o${text}`, warnings: [] });
 });
