@@ -4,6 +4,7 @@ import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { geteuid } from '../posix/credentials.js';
 import { ApplyTarget } from './apply-target.js';
 import { decompressor, detectCompression, explainDamage, type Compression } from './decompress.js';
+import { DigestThread } from './digest-thread.js';
 import type { LayerEntry } from './entry.js';
 import { LayerError } from './error.js';
 import { LayerFile } from './layer-file.js';
@@ -92,10 +93,13 @@ async function read(input: Readable, writer: TreeWriter, options: ApplyOptions):
   const archive = compression === 'none' ? blob : new Meter();
   archive.limit = limits.bytes;
   archive.onPiece = options.onArchive;
-  if (input instanceof LayerFile && input.isLarge()) blob.useThread();
+  const file = input instanceof LayerFile && input.isLarge() && DigestThread.isPossible() ? input : null;
+  if (file !== null) blob.useThread((piece) => file.doneWith(piece));
+  // The digest and the archive's reader; a decompressor does not tell when it is done with a piece.
+  if (archive === blob) file?.reuseMemory(2);
   const failed = compression === 'none' ? chain([input, archive]) : chain([input, blob, await decompressor(compression), archive]);
   try {
-    await readTar(archive, guarded(writer, limits, options.mapEntry));
+    await readTar(archive, guarded(writer, limits, options.mapEntry), file === null || archive !== blob ? undefined : (piece) => file.doneWith(piece));
   } catch (error) {
     // The first to fail knows why; what comes after it only learns that it ends.
     const cause = failed.error ?? error as Error;

@@ -9,6 +9,8 @@ const AHEAD = 32 << 20;
 export class DigestThread {
   private readonly worker = new Worker(new URL('./digest-thread-main.js', import.meta.url), { execArgv: [] });
   private waiting = 0;
+  /** What the thread has not digested yet, in order. */
+  private readonly queue: Buffer[] = [];
   private onRoom: (() => void) | null = null;
   private settle: { resolve: (digest: string) => void; reject: (error: Error) => void } | null = null;
   private failure: Error | null = null;
@@ -18,7 +20,8 @@ export class DigestThread {
     return import.meta.url.endsWith('.js');
   }
 
-  constructor() {
+  /** `digested` is told of each piece that need not be kept any longer. */
+  constructor(private readonly digested: (piece: Buffer) => void) {
     this.worker.on('message', (message: number | string) => {
       if (typeof message === 'string') this.settle?.resolve(message);
       else this.done(message);
@@ -33,6 +36,7 @@ export class DigestThread {
   /** `piece` must not change any more. Calls `room` at once, or when enough of what waits is digested. */
   update(piece: Buffer, room: () => void): void {
     this.waiting += piece.length;
+    this.queue.push(piece);
     this.worker.postMessage(piece);
     if (this.waiting <= AHEAD || this.failure !== null) room();
     else this.onRoom = room;
@@ -40,6 +44,7 @@ export class DigestThread {
 
   private done(bytes: number): void {
     this.waiting -= bytes;
+    this.digested(this.queue.shift()!);
     if (this.waiting > AHEAD) return;
     const room = this.onRoom;
     this.onRoom = null;

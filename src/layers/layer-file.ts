@@ -5,6 +5,9 @@ import { Readable } from 'node:stream';
 const PIECE = 1 << 20;
 const AHEAD = 4;
 
+/** Pieces of memory that are kept to be read into again: fresh ones cost more than the reading, being zeroed first. */
+const SPARE = 16;
+
 /** From this size on another thread is worth its start. */
 const LARGE = 8 << 20;
 
@@ -19,6 +22,11 @@ export class LayerFile extends Readable {
   private readonly ahead: Buffer[] = [];
   private isAtEnd = false;
   private isReading = false;
+  private readonly spare: SharedArrayBuffer[] = [];
+  /** Of memory that was delivered: how many bytes have still to be done with. */
+  private readonly inUse = new Map<ArrayBufferLike, number>();
+  /** How many have to be done with each byte, before its memory is used again; 0: it never is. */
+  private users = 0;
   private isWanted = false;
   private whenRead: (() => void) | null = null;
   /** Where to stop; undefined for what is not a regular file. */
@@ -50,6 +58,26 @@ export class LayerFile extends Readable {
     return (this.end ?? 0) - this.position > LARGE;
   }
 
+  /**
+   * Memory is used again once so many users have told with `doneWith` of every byte. Before the first is read; else each
+   * piece is the reader's to keep.
+   */
+  reuseMemory(users: number): void {
+    this.users = users;
+  }
+
+  /** `piece`: what this stream has given, or a part of it. */
+  doneWith(piece: Buffer): void {
+    const left = this.inUse.get(piece.buffer);
+    if (left === undefined) return;
+    if (left > piece.length) {
+      this.inUse.set(piece.buffer, left - piece.length);
+      return;
+    }
+    this.inUse.delete(piece.buffer);
+    if (this.spare.length < SPARE) this.spare.push(piece.buffer as SharedArrayBuffer);
+  }
+
   override _read(): void {
     this.isWanted = true;
     this.deliver();
@@ -73,7 +101,8 @@ export class LayerFile extends Readable {
       return;
     }
     this.isReading = true;
-    const piece = Buffer.from(new SharedArrayBuffer(wanted));
+    const memory = this.spare.pop() ?? new SharedArrayBuffer(PIECE);
+    const piece = Buffer.from(memory, 0, wanted);
     read(this.fd, piece, 0, wanted, this.end === undefined ? null : this.position, (error, count) => {
       this.isReading = false;
       if (this.whenRead !== null) {
@@ -84,6 +113,7 @@ export class LayerFile extends Readable {
         this.position += count;
         if (count === 0) this.isAtEnd = true;
         else this.ahead.push(piece.subarray(0, count));
+        if (this.users > 0 && count > 0) this.inUse.set(memory, count * this.users);
         this.deliver();
       }
     });

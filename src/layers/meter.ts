@@ -16,9 +16,9 @@ export class Meter extends Transform {
     super({ highWaterMark: 4 << 20 });
   }
 
-  /** The digest is made by another thread from now on; before the first byte. It pays for many megabytes. */
-  useThread(): void {
-    if (DigestThread.isPossible()) this.thread = new DigestThread();
+  /** The digest is made by another thread, which tells of each piece that it has done with; before the first byte. */
+  useThread(done: (piece: Buffer) => void): void {
+    this.thread = new DigestThread(done);
   }
 
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

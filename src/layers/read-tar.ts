@@ -17,11 +17,17 @@ export interface EntryVisitor {
   end(): void;
 }
 
-/** Reads an uncompressed archive to its end. Rejects with what the visitor has thrown, or a LayerError. */
-export function readTar(input: Readable, visitor: EntryVisitor): Promise<void> {
+/**
+ * Reads an uncompressed archive to its end. Rejects with what the visitor has thrown, or a LayerError. `done` is told of each
+ * piece of the input that is not looked at any more.
+ */
+export function readTar(input: Readable, visitor: EntryVisitor, done?: (piece: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const archive = extract({ filenameEncoding: 'latin1', allowUnknownFormat: true, highWaterMark: 4 << 20 } as object);
-    const records = readRecordsExactly(archive as unknown as Internals);
+    const archive = extract({ filenameEncoding: 'latin1', allowUnknownFormat: true, highWaterMark: 1 } as object);
+    const internals = archive as unknown as Internals;
+    /** Given to tar-stream, which may keep parts of them until more comes. */
+    const given: Buffer[] = [];
+    const records = readRecordsExactly(internals);
     const fail = (error: unknown): void => {
       archive.destroy();
       input.destroy();
@@ -60,9 +66,14 @@ export function readTar(input: Readable, visitor: EntryVisitor): Promise<void> {
     });
     archive.on('finish', () => resolve());
     archive.on('error', fail);
-    archive.on('drain', () => void input.resume());
+    archive.on('drain', () => {
+      if (done !== undefined && internals._buffer.buffered === 0) for (const piece of given.splice(0)) done(piece);
+      input.resume();
+    });
     input.on('data', (piece: Buffer) => {
-      if (!archive.destroyed && !archive.write(piece)) input.pause();
+      if (archive.destroyed) return;
+      if (done !== undefined) given.push(piece);
+      if (!archive.write(piece)) input.pause();
     });
     input.on('end', () => archive.end(undefined));
     input.on('error', fail);
@@ -80,8 +91,9 @@ function explained(error: unknown): Error {
   return error;
 }
 
-/** The part of tar-stream's Extract that reads extended headers; test/layers/read-tar.test.ts fails should it change. */
+/** The part of tar-stream's Extract that reads extended headers, and what it keeps; test/layers/read-tar.test.ts fails should it change. */
 interface Internals {
+  _buffer: { buffered: number };
   _header: { type: string };
   _paxGlobal: Record<string, string> | null;
   _pax: Record<string, string> | null;
