@@ -4,11 +4,10 @@ import { pipeline } from 'node:stream/promises';
 import { applyLayer, type ApplyOptions } from '../layers/apply.js';
 import { LayerError } from '../layers/error.js';
 import { LayerFile } from '../layers/layer-file.js';
-import { packLayer, type PackedLayer } from '../layers/pack.js';
+import type { PackedLayer } from '../layers/pack.js';
 import { parserFor } from './parser.js';
 import { ProgressLine } from './progress.js';
 import { UsageError } from './status.js';
-import { branchAt } from './top-branch.js';
 
 const text = `Usage: tsaufs layer apply [--into] LAYER DIR
        tsaufs layer pack [-o FILE] [--gzip] DIR|MOUNTPOINT
@@ -119,6 +118,7 @@ async function packCommand(args: string[]): Promise<number> {
   const command = packParser().parse(args, { from: 'user' });
   const flags = command.opts<{ output?: string; gzip?: true; json?: true }>();
   if (flags.output === undefined && process.stdout.isTTY) throw new UsageError('the archive is not for a terminal; give -o FILE, or send it elsewhere');
+  const [{ branchAt }, { packLayer }] = await Promise.all([import('./top-branch.js'), import('../layers/pack.js')]);
   const { directory } = branchAt(command.args[0]);
   const progress = new ProgressLine('packing');
   const layer = packLayer(directory, {
