@@ -9,6 +9,7 @@ Usage:
   tsaufs list [-v] [--json]
   tsaufs diff [--json] MOUNTPOINT
   tsaufs diff [--json] [--below DIR[:DIR…]] DIR
+  tsaufs check [--below DIR[:DIR…]] [--repair] [-w|-r] [-n] [--json] BRANCH…
   tsaufs layer apply LAYER DIR
   tsaufs layer pack [-o FILE] [--gzip] DIR
   tsaufs image import|list|history|mount|commit|export|rm …
@@ -37,6 +38,7 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'umount' || name === 'unmount') return (await import('./umount.js')).umountCommand(['--help']);
   if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
   if (name === 'diff') return (await import('./diff.js')).diffCommand(['--help']);
+  if (name === 'check') return (await import('./check.js')).checkCommand(['--help']);
   if (name === 'layer') return (await import('./layer.js')).layerCommand(['--help']);
   if (name === 'image') return (await import('./image.js')).imageCommand([]);
   if (name === 'docker') return (await import('./docker.js')).dockerCommand([]);

@@ -15,8 +15,19 @@ const commands: Record<string, () => Promise<Command>> = {
   graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,
   image: async () => (await import('./image.js')).imageCommand,
   docker: async () => (await import('./docker.js')).dockerCommand,
+  check: async () => (await import('./check.js')).checkCommand,
   help: async () => (await import('./help.js')).helpCommand,
 };
+
+/** The programs of aufs-util, where links of such names lead to this one: the command, and its arguments in our order. */
+const oldNames: Record<string, (args: string[]) => string[]> = {
+  auchk: (args) => ['check', ...args],
+};
+
+function asCalled(program: string, args: string[]): string[] {
+  const name = program.slice(program.lastIndexOf('/') + 1);
+  return Object.hasOwn(oldNames, name) ? oldNames[name](args) : args;
+}
 
 async function run(args: string[]): Promise<number> {
   const [first, ...rest] = args;
@@ -38,7 +49,7 @@ function isHelperForm(args: string[]): boolean {
 }
 
 try {
-  process.exitCode = await run(process.argv.slice(2));
+  process.exitCode = await run(asCalled(process.argv[1], process.argv.slice(2)));
 } catch (error) {
   process.exitCode = exitStatus(error);
 }

@@ -43,6 +43,11 @@ export function readNote(branch: Branch): Note | null {
   return null;
 }
 
+/** Whether a mount that was killed has left one; `fd` is of a `.wh..wh.plnk`, open for reading. */
+export function hasPlinkNote(fd: number): boolean {
+  return ATTRIBUTES.some((attribute) => fgetxattr(fd, attribute, 0, 0) > 0);
+}
+
 function parse(text: string): Note | null {
   try {
     const { time, branches } = JSON.parse(text) as Note;

@@ -16,7 +16,7 @@ import { WHITEOUT_PREFIX } from './name.js';
 import { isRecordablePath, readOwn, writeOwn } from './rename-record.js';
 import { OPAQUE_MARK, hasWhiteout, makeWhiteout } from './whiteout.js';
 
-const JOURNAL = '.wh..wh.rename';
+export const JOURNAL = '.wh..wh.rename';
 
 /** What is about to be done on a branch. Directories are paths from its root, '' the root itself. */
 export interface Announced {

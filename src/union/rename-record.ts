@@ -30,7 +30,7 @@ import { WHITEOUT_PREFIX } from './name.js';
 
 export const NAME_RECORD = '.wh..wh..dr.';
 export const PATH_RECORD = '.wh..wh..dr_path.';
-const RENAMED_LIST = '.wh..wh.hino';
+export const RENAMED_LIST = '.wh..wh.hino';
 
 /** The longest path that is recorded: open(2) takes 4095 bytes. */
 export const RECORDED_PATH_LONGEST = 4000;
