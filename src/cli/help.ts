@@ -10,6 +10,8 @@ Usage:
   tsaufs diff [--json] MOUNTPOINT
   tsaufs diff [--json] [--below DIR[:DIR…]] DIR
   tsaufs check [--below DIR[:DIR…]] [--repair] [-w|-r] [-n] [--json] BRANCH…
+  tsaufs plink list|cpup|flush [-n] [--json] MOUNTPOINT
+  tsaufs busy [-p] [--json] MOUNTPOINT BRANCH
   tsaufs layer apply LAYER DIR
   tsaufs layer pack [-o FILE] [--gzip] DIR
   tsaufs image import|list|history|mount|commit|export|rm …
@@ -39,6 +41,8 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
   if (name === 'diff') return (await import('./diff.js')).diffCommand(['--help']);
   if (name === 'check') return (await import('./check.js')).checkCommand(['--help']);
+  if (name === 'plink') return (await import('./plink.js')).plinkCommand(['--help']);
+  if (name === 'busy') return (await import('./busy.js')).busyCommand(['--help']);
   if (name === 'layer') return (await import('./layer.js')).layerCommand(['--help']);
   if (name === 'image') return (await import('./image.js')).imageCommand([]);
   if (name === 'docker') return (await import('./docker.js')).dockerCommand([]);

@@ -16,12 +16,17 @@ const commands: Record<string, () => Promise<Command>> = {
   image: async () => (await import('./image.js')).imageCommand,
   docker: async () => (await import('./docker.js')).dockerCommand,
   check: async () => (await import('./check.js')).checkCommand,
+  plink: async () => (await import('./plink.js')).plinkCommand,
+  busy: async () => (await import('./busy.js')).busyCommand,
   help: async () => (await import('./help.js')).helpCommand,
 };
 
 /** The programs of aufs-util, where links of such names lead to this one: the command, and its arguments in our order. */
 const oldNames: Record<string, (args: string[]) => string[]> = {
   auchk: (args) => ['check', ...args],
+  auplink: (args) => args.length < 2 ? ['plink', ...args] : ['plink', ...args.slice(1), args[0]],
+  // Which has -v for more than the process ids.
+  aubusy: (args) => ['busy', ...(args[0] === '-v' ? args.slice(1) : ['--pids', ...args])],
 };
 
 function asCalled(program: string, args: string[]): string[] {

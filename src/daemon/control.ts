@@ -63,7 +63,7 @@ class Connection {
     socket.unref();
     socket.on('error', () => socket.destroy());
     const tooLate = ended.then(() => ({ error: 'the mount has ended' }));
-    onLines(socket, (line) => {
+    onLines(socket, maxLine, (line) => {
       this.#answers = this.#answers.then(async () => {
         const answer = await Promise.race([run(line, handler), tooLate]);
         if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
@@ -99,7 +99,8 @@ export async function callControl(directory: string, request: ControlRequest): P
         ? 'permission denied: only root and the user who mounted it can do this'
         : `the mount does not answer: ${error.message}`)));
       socket.on('close', () => reject(new MountError('the mount ended without an answer')));
-      onLines(socket, (line) => {
+      // However long: it comes from a mount of this user's, or root's.
+      onLines(socket, Infinity, (line) => {
         const answer = JSON.parse(line) as { ok?: unknown; error?: string };
         if (answer.error === undefined) resolve(answer.ok);
         else reject(new MountError(answer.error));
@@ -111,7 +112,7 @@ export async function callControl(directory: string, request: ControlRequest): P
   }
 }
 
-function onLines(socket: net.Socket, take: (line: string) => void): void {
+function onLines(socket: net.Socket, longest: number, take: (line: string) => void): void {
   // In pieces, so that a line that comes byte by byte costs no more than one that comes at once.
   let pending: string[] = [];
   let length = 0;
@@ -121,11 +122,11 @@ function onLines(socket: net.Socket, take: (line: string) => void): void {
     pending.push(first);
     length += first.length;
     for (const next of more) {
-      if (length <= maxLine) take(pending.join(''));
+      if (length <= longest) take(pending.join(''));
       pending = [next];
       length = next.length;
     }
-    if (length > maxLine) socket.destroy();
+    if (length > longest) socket.destroy();
   });
 }
 

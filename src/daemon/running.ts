@@ -139,6 +139,8 @@ async function answer(
     case 'stats': return stats(session, request['collect'] === true);
     case 'remount': return inTurn(decodeSteps(request['steps']));
     case 'keep-plinks': return session.call({ name: 'keep-plinks' });
+    case 'describe-plinks': case 'cpup-plinks': case 'flush-plinks': return session.call({ name: request.command });
+    case 'branch-users': return session.call({ name: 'branch-users', argument: { path: request['path'], inos: request['inos'] } });
     case 'unmount': return session.unmount({ lazy: request['lazy'] === true });
     default: throw new MountError(`unknown command "${request.command}"`);
   }

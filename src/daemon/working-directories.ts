@@ -15,12 +15,17 @@ export function workingDirectoriesOn(mountpoint: string, branch: string, others:
       const place = readLink(`/proc/${pid}/${link}`);
       if (place === undefined || !place.startsWith(inside)) continue;
       const name = place.slice(inside.length);
-      if (isDirectory(path.join(branch, name)) && !others.some((other) => isDirectory(path.join(other, name)))) {
+      if (isOnlyOn(name, branch, others)) {
         users.push(`/${name} (${what} directory of process ${pid})`);
       }
     }
   }
   return users;
+}
+
+/** Whether a directory, by its path in the union, lies on this branch and none of the others. */
+export function isOnlyOn(name: string, branch: string, others: readonly string[]): boolean {
+  return isDirectory(path.join(branch, name)) && !others.some((other) => isDirectory(path.join(other, name)));
 }
 
 function readLink(name: string): string | undefined {

@@ -8,6 +8,7 @@ import type { Branch } from './branch.js';
 import { lookup } from './lookup.js';
 import { FIRST_NAME } from './listing.js';
 import { list } from './merged-directory.js';
+import { decodeName } from './name.js';
 import type { Node } from './node.js';
 import { type PseudoLink, materialize, materializeNames } from './pseudo-link.js';
 import type { UnionState } from './state.js';
@@ -37,8 +38,45 @@ function hasUnmadeNames({ branch, name, nlink }: PseudoLink): boolean {
   return statat(branch.plinkDir, name, counted) >= 0 && nlink > counted.nlink - 1;
 }
 
-/** Walks the union for names, also those that nobody has looked up, that show one of the copies. */
+/** Makes every name of pseudo-linked files a real link on the copy's branch; the pseudo-links go on (`auplink cpup`). */
+export function copyUpNames(u: UnionState): void {
+  makeNamesReal(u, new Map(u.plinks.entries()));
+}
+
 function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): void {
+  walkNames(u, links, (node, directory, name) => materialize(u, node, directory, name));
+}
+
+/** A pseudo-linked file as users see it. */
+export interface ShownPseudoLink {
+  ino: number;
+  /** Where the copy lies, and its name in `.wh..wh.plnk` there. */
+  branch: string;
+  link: string;
+  /** Its names in the union, as text; `real`: the branch has a link of that name, too. */
+  names: { path: string; real: boolean }[];
+}
+
+/** All of them, with names that nobody has looked up, too: reads the whole union. */
+export function describePseudoLinks(u: UnionState): ShownPseudoLink[] {
+  const links = new Map(u.plinks.entries());
+  const shown = new Map<number, ShownPseudoLink>();
+  for (const [ino, { branch, name }] of links) shown.set(ino, { ino, branch: branch.path, link: name, names: [] });
+  if (links.size === 0) return [];
+  walkNames(u, links, (node, directory, name) => {
+    const { branch } = links.get(node.ino)!;
+    const real = directory.layerOf(branch) >= 0 && statat(u.directoryOn(directory, branch), name, counted) >= 0;
+    const above = directory.path();
+    shown.get(node.ino)!.names.push({ path: `${above === '/' ? '' : above}/${decodeName(name)}`, real });
+  });
+  for (const { names } of shown.values()) names.sort((a, b) => a.path < b.path ? -1 : 1);
+  return [...shown.values()];
+}
+
+/** Walks the union for names, also those that nobody has looked up, that show one of the copies. */
+function walkNames(
+  u: UnionState, links: ReadonlyMap<number, PseudoLink>, visit: (node: Node, directory: Node, name: string) => void,
+): void {
   const st = new Stat();
   const walk = (directory: Node): void => {
     const listing = list(u, directory);
@@ -50,7 +88,7 @@ function makeNamesReal(u: UnionState, links: ReadonlyMap<number, PseudoLink>): v
       // Held: dropping its last child would drop it while we walk it.
       node.handles++;
       if (node.isDirectory) walk(node);
-      else if (links.has(node.ino)) materialize(u, node, directory, name);
+      else if (links.has(node.ino)) visit(node, directory, name);
       node.handles--;
       u.nodes.drop(node);
     }

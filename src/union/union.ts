@@ -8,6 +8,7 @@ import type { StatFs } from '../posix/statfs.js';
 import { getattr, setattr, type SetAttr } from './attributes.js';
 import { BranchOpener, UnionError } from './branch.js';
 import { type BranchChange, changeBranches, settle } from './branch-changes.js';
+import { branchUsers } from './branch-users.js';
 import { giveUpCopies, sweepCopies } from './copy-ahead.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
@@ -23,7 +24,7 @@ import type { Node } from './node.js';
 import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
-import { flushPseudoLinks } from './pseudo-link-flush.js';
+import { copyUpNames, describePseudoLinks, flushPseudoLinks } from './pseudo-link-flush.js';
 import { recoverPseudoLinks } from './pseudo-link-recovery.js';
 import { rename } from './rename.js';
 import { rmdir, unlink } from './remove.js';
@@ -336,6 +337,13 @@ export class Union {
         return null;
       case 'list-plinks':
         return [...this.u.plinks.entries()].map(([ino, { branch, name }]) => `${String(ino)} ${branch.path} ${name}`);
+      case 'describe-plinks':
+        return describePseudoLinks(this.u);
+      case 'cpup-plinks':
+        copyUpNames(this.u);
+        return null;
+      case 'branch-users':
+        return branchUsers(this.u, argument as Parameters<typeof branchUsers>[1]);
       case 'counts':
         return {
           inodes: this.u.nodes.size,

@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { O } from '../../src/posix/file.js';
+import type { ShownPseudoLink } from '../../src/union/pseudo-link-flush.js';
 import { makeUnion, unionOver, useUnions, type TestUnion } from './helpers.js';
 
 useUnions();
@@ -138,5 +139,32 @@ describe('flush', () => {
     expect(readdirSync(`${specs[0].path}/.wh..wh.plnk`)).toEqual([]);
     const again = unionOver(specs);
     expect([again.read('a'), again.read('d/b')]).toEqual(['new', 'new']);
+  });
+});
+
+describe('for tsaufs plink', () => {
+  const names = (t: TestUnion): unknown => (t.union.command('describe-plinks', null) as ShownPseudoLink[])
+    .map((link) => ({ ...link, names: link.names.map(({ path, real }) => `${path} ${real}`) }));
+
+  test('every name is told, those not met yet too, and whether it is real', () => {
+    const t = makeUnion([['rw'], ['ro', { ...low, other: 'x', 'd/link': { same: 'other' } }]]);
+    expect(names(t)).toEqual([]);
+    t.write('a', 'new');
+    const [link] = plinks(t);
+    expect(names(t)).toEqual([{ ino: t.ino('a'), branch: t.on(0, '').replace(/\/$/, ''), link, names: ['/a true', '/d/b false', '/d/c false'] }]);
+    t.rename('d/b', 'd/e');
+    expect(names(t)).toMatchObject([{ names: ['/a true', '/d/c false', '/d/e true'] }]);
+    expect(t.names(0)).not.toContain('d/c');
+  });
+
+  test('cpup makes the names real, and leaves the pseudo-links', () => {
+    const t = makeUnion([['rw'], ['ro', low]]);
+    t.write('a', 'new');
+    t.union.command('cpup-plinks', null);
+    expect(names(t)).toMatchObject([{ names: ['/a true', '/d/b true', '/d/c true'] }]);
+    expect(plinks(t)).toHaveLength(1);
+    expect(t.lstat(0, 'd/c').ino).toBe(t.lstat(0, 'a').ino);
+    t.union.command('flush-plinks', null);
+    expect([names(t), plinks(t), t.stat('d/b').nlink]).toEqual([[], [], 3]);
   });
 });
