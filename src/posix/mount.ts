@@ -76,7 +76,11 @@ export function cloneMount(path: string): number {
   return sys3(NR.open_tree, AT_FDCWD, slotA.address, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }
 
+const MOUNT_ATTR_RDONLY = 0x1;
 const MOUNT_ATTR_NODEV = 0x4;
+const MOUNT_ATTR_NOATIME = 0x10;
+/** All the bits that say how times of access are kept. */
+const MOUNT_ATTR_ATIMES = 0x70;
 const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
 // struct mount_attr { u64 set; u64 clear; u64 propagation; u64 userns_fd; }
@@ -90,4 +94,14 @@ mountAttributes.u32[0] = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSYMFOLLOW;
 export function restrictMount(fd: number): number {
   slotA.put('');
   return sys5(NR.mount_setattr, fd, slotA.address, AT.EMPTY_PATH, mountAttributes.address, mountAttributes.length);
+}
+
+const frozenAttributes = allocate(32);
+frozenAttributes.u32[0] = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NOSYMFOLLOW;
+frozenAttributes.u32[2] = MOUNT_ATTR_ATIMES;
+
+/** The same, and through this mount nothing can be changed, nor is any time of access. 0 or -errno, as restrictMount. */
+export function freezeMount(fd: number): number {
+  slotA.put('');
+  return sys5(NR.mount_setattr, fd, slotA.address, AT.EMPTY_PATH, frozenAttributes.address, frozenAttributes.length);
 }

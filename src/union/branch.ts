@@ -3,7 +3,7 @@
 import { O, close, openat } from '../posix/file.js';
 import { E, errnoName } from '../posix/errno.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
-import { cloneMount, restrictMount } from '../posix/mount.js';
+import { cloneMount, freezeMount, restrictMount } from '../posix/mount.js';
 import { AT_FDCWD } from '../posix/syscall.js';
 import type { BranchSpec } from './options.js';
 import { WHITEOUT_PREFIX, encodePath } from './name.js';
@@ -95,8 +95,11 @@ export class BranchOpener {
   private nextId = FIRST_BRANCH_ID;
   private readonly fileSystems: FileSystems;
 
-  /** `openTable` makes a file for the inode numbers of a file system; null with noxino. */
-  constructor(openTable: (() => number) | null = null) {
+  /**
+   * `openTable` makes a file for the inode numbers of a file system; null with noxino. `frozen`: to be looked at only; the
+   * kernel refuses changes where it can (root's, on a copy of the mount).
+   */
+  constructor(openTable: (() => number) | null = null, private readonly frozen = false) {
     this.fileSystems = new FileSystems(openTable);
   }
 
@@ -106,7 +109,7 @@ export class BranchOpener {
 
   /** Opens the branch's directory. Throws UnionError with the reason where that cannot be. */
   open(spec: BranchSpec, index: number, unionReadonly: boolean): Branch {
-    const root = openBranch(encodePath(spec.path));
+    const root = openBranch(encodePath(spec.path), this.frozen);
     if (root < 0) throw new UnionError(whyNotABranch(spec.path, -root));
     const st = new Stat();
     const failed = fstat(root, st);
@@ -126,12 +129,12 @@ export class BranchOpener {
  * the branch without our walking into it, what is mounted below the branch is not part of it (aufs(5)), and the
  * branch's file system can be unmounted where it was, at once after the union.
  */
-function openBranch(path: string): number {
+function openBranch(path: string, frozen: boolean): number {
   const cloned = cloneMount(path);
   // An ordinary user, or a mount that may not be copied.
   if (cloned < 0) return openat(AT_FDCWD, path, O.PATH | O.DIRECTORY, 0);
   // A second guard against links and devices that somebody puts where we expect a file; the first is O_NOFOLLOW.
-  restrictMount(cloned);
+  if (!frozen || freezeMount(cloned) < 0) restrictMount(cloned);
   return cloned;
 }
 

@@ -11,18 +11,22 @@ import { nearestAbove } from './policy.js';
 import type { UnionState } from './state.js';
 
 export function copyUpOnOpen(u: UnionState, node: Node): void {
-  const { top } = node;
-  const { coo, moo } = top.spec;
-  if ((coo === 'none' && !moo) || node.removed || node.parent === null) return;
-  const wanted = node.type === S.IFREG || (node.isDirectory && coo === 'all');
-  if (!wanted) return;
-  const target = writableAbove(u, top);
-  if (target === null) return;
-  const { parent, name } = node;
+  const target = openingBranch(u, node);
+  if (target === null || node.parent === null) return;
+  const { top, parent, name } = node;
+  const { moo } = top.spec;
   u.watch?.comes(parent, name);
   u.watch?.goes(parent, name);
   copyUp(u, node, target);
   if (moo && !node.isDirectory) unlinkat(u.directoryOn(parent, top), name, 0);
+}
+
+/** Where what is opened is copied up to; null where it stays. */
+export function openingBranch(u: UnionState, node: Node): Branch | null {
+  const { coo, moo } = node.top.spec;
+  if ((coo === 'none' && !moo) || node.removed || node.parent === null) return null;
+  const wanted = node.type === S.IFREG || (node.isDirectory && coo === 'all');
+  return wanted ? writableAbove(u, node.top) : null;
 }
 
 function writableAbove(u: UnionState, branch: Branch): Branch | null {

@@ -37,6 +37,16 @@ export function recoverPseudoLinks(u: UnionState): void {
   }
 }
 
+/**
+ * Ties names to the copies that `.wh..wh.plnk` on `branch` keeps for a running or killed mount, and changes nothing there:
+ * for a union that is looked at. The directory is open already.
+ */
+export function adoptPseudoLinks(u: UnionState, branch: Branch): void {
+  const note = branch.plinkDir < 0 ? null : readNote(branch);
+  if (note === null) return;
+  for (const [ino, link] of readLinks(u, branch, note)) u.plinks.restore(ino, link);
+}
+
 const copy = new Stat();
 
 function readLinks(u: UnionState, branch: Branch, note: Note): Map<number, PseudoLink> {

@@ -89,7 +89,7 @@ function mustBeAlike(moving: Node, victim: Node): void {
 }
 
 /** Whether nothing of the directory would be left behind on branches below `branch`. */
-function leavesNothing(u: UnionState, node: Node, branch: Branch): boolean {
+export function leavesNothing(u: UnionState, node: Node, branch: Branch): boolean {
   const { layers } = node;
   if (u.options.lowerDirsStay) return layers.length === 1 && layers[0] === branch;
   let first = 0;
