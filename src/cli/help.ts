@@ -7,6 +7,8 @@ Usage:
   tsaufs remount [-v] -o OPTIONS MOUNTPOINT
   tsaufs umount [-l] MOUNTPOINT…
   tsaufs list [-v] [--json]
+  tsaufs explain [--json] [-o OPTIONS] PATH…
+  tsaufs tree [-L LEVELS] [-a] [--json] MOUNTPOINT
   tsaufs diff [--json] MOUNTPOINT
   tsaufs diff [--json] [--below DIR[:DIR…]] DIR
   tsaufs check [--below DIR[:DIR…]] [--repair] [-w|-r] [-n] [--json] BRANCH…
@@ -39,6 +41,8 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'remount') return (await import('./remount.js')).remountCommand(['--help']);
   if (name === 'umount' || name === 'unmount') return (await import('./umount.js')).umountCommand(['--help']);
   if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
+  if (name === 'explain') return (await import('./explain.js')).explainCommand(['--help']);
+  if (name === 'tree') return (await import('./tree.js')).treeCommand(['--help']);
   if (name === 'diff') return (await import('./diff.js')).diffCommand(['--help']);
   if (name === 'check') return (await import('./check.js')).checkCommand(['--help']);
   if (name === 'plink') return (await import('./plink.js')).plinkCommand(['--help']);

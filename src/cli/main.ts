@@ -10,6 +10,8 @@ const commands: Record<string, () => Promise<Command>> = {
   umount: async () => (await import('./umount.js')).umountCommand,
   unmount: async () => (await import('./umount.js')).umountCommand,
   list: async () => (await import('./list.js')).listCommand,
+  explain: async () => (await import('./explain.js')).explainCommand,
+  tree: async () => (await import('./tree.js')).treeCommand,
   diff: async () => (await import('./diff.js')).diffCommand,
   layer: async () => (await import('./layer.js')).layerCommand,
   graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,

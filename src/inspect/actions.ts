@@ -3,7 +3,7 @@
 // permission is another matter, which the kernel decides.
 
 import { E, Errno, errnoName, errnoText } from '../posix/errno.js';
-import { S, type Stat } from '../posix/stat.js';
+import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from '../union/branch.js';
 import { openingBranch } from '../union/copyup-on-open.js';
 import { Probe, probe } from '../union/lookup.js';
@@ -90,16 +90,18 @@ function plan(action: ActionName, work: (steps: Step[]) => string | null): Actio
     return { action, error: null, note: work(steps), steps };
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
-    return { action, error: errnoName(error.errno), note: whyNot(action, error.errno), steps };
+    return { action, error: errnoName(error.errno), note: whyNot(error.errno), steps };
   }
 }
 
-function whyNot(action: ActionName, errno: number): string {
+function whyNot(errno: number): string {
   if (errno === E.EROFS) return 'no branch that could take the change is writable';
   if (errno === E.EXDEV) return 'lower branches have parts of the directory, which stay where they are; mv(1) copies instead, and dirren allows it';
+  if (errno === E.EIO) return 'the branch that takes the change has something else in the place of a directory';
   if (errno === E.EISDIR) return 'a directory is changed by what is made and removed in it';
   if (errno === E.EBUSY) return 'it is the root of the union';
-  return `${action}: ${errnoText(errno)}`;
+  if (errno === E.ENOTEMPTY) return 'the directory is not empty';
+  return errnoText(errno);
 }
 
 function open(u: UnionState, node: Node, stat: Stat, steps: Step[]): string | null {
@@ -198,6 +200,8 @@ function create(u: UnionState, parent: Node, name: string, isDirectory: boolean,
   return policy === 'tdp' ? null : `create=${policy}: by the free space of now`;
 }
 
+const inTheWay = new Stat();
+
 /** The node comes to lie on `branch`, if it does not. */
 function bring(u: UnionState, node: Node, branch: Branch, stat: Stat | null, steps: Step[]): void {
   if (node.isDirectory) return bringDirectory(u, node, branch, steps);
@@ -210,6 +214,9 @@ function bring(u: UnionState, node: Node, branch: Branch, stat: Stat | null, ste
 function bringDirectory(u: UnionState, node: Node, branch: Branch, steps: Step[]): void {
   if (node.parent === null || node.layerOf(branch) >= 0) return;
   bringDirectory(u, node.parent, branch, steps);
+  // A file between merged directories is passed over by lookup; but on its branch no directory can take its place.
+  const layer = node.parent.layerOf(branch);
+  if (layer >= 0 && statat(u.directory(node.parent, layer), node.name, inTheWay) >= 0 && (inTheWay.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.EIO);
   steps.push({ kind: 'copy-directory', branch: branch.index, path: pathOf(node) });
 }
 
