@@ -213,11 +213,14 @@ function bring(u: UnionState, node: Node, branch: Branch, stat: Stat | null, ste
 
 function bringDirectory(u: UnionState, node: Node, branch: Branch, steps: Step[]): void {
   if (node.parent === null || node.layerOf(branch) >= 0) return;
+  const path = pathOf(node);
+  // For another step already.
+  if (steps.some((step) => step.kind === 'copy-directory' && step.branch === branch.index && step.path === path)) return;
   bringDirectory(u, node.parent, branch, steps);
   // A file between merged directories is passed over by lookup; but on its branch no directory can take its place.
   const layer = node.parent.layerOf(branch);
   if (layer >= 0 && statat(u.directory(node.parent, layer), node.name, inTheWay) >= 0 && (inTheWay.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.EIO);
-  steps.push({ kind: 'copy-directory', branch: branch.index, path: pathOf(node) });
+  steps.push({ kind: 'copy-directory', branch: branch.index, path });
 }
 
 /** A name that shows another name's copy becomes its hard link. */

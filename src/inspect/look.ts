@@ -11,11 +11,7 @@ import { adoptPseudoLinks } from '../union/pseudo-link-recovery.js';
 import { openRenamed } from '../union/renamed-directory.js';
 import { UnionState } from '../union/state.js';
 import { PLINK_DIRECTORY } from '../union/whiteout.js';
-
-/** What cannot be looked at: one clear line for the user. */
-export class InspectError extends Error {
-  override readonly name = 'InspectError';
-}
+import { InspectError } from './error.js';
 
 export interface Look {
   readonly u: UnionState;

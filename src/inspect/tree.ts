@@ -10,7 +10,7 @@ import type { Node } from '../union/node.js';
 import type { UnionState } from '../union/state.js';
 import type { EntryType } from './entry.js';
 import { type HiddenBy, type Mark, type OnBranch, layersOf } from './layers.js';
-import { InspectError } from './look.js';
+import { InspectError } from './error.js';
 import { found, leave, namesOf, walkTo, type Walk } from './walk.js';
 
 export interface HiddenEntry {

@@ -95,6 +95,7 @@ describe('what a change would do', () => {
     expect(plan(it, 'write')).toBe('copy-directory /d on 0, copy-directory /d/e on 0, copy-up /d/e/f on 0, write /d/e/f on 0');
     expect(it.actions[0].steps[2]).toMatchObject({ from: 1, bytes: 4 });
     expect(plan(it, 'delete')).toBe('copy-directory /d on 0, copy-directory /d/e on 0, whiteout /d/e/f on 0');
+    expect(plan(it, 'rename')).toBe('copy-directory /d on 0, copy-directory /d/e on 0, copy-up /d/e/f on 0, whiteout /d/e/f on 0, rename /d/e/NEW-NAME on 0');
   });
 
   test('a file of the writable branch alone leaves no whiteout', () => {
