@@ -9,6 +9,7 @@ Usage:
   tsaufs list [-v] [--json]
   tsaufs explain [--json] [-o OPTIONS] PATH…
   tsaufs tree [-L LEVELS] [-a] [--json] MOUNTPOINT
+  tsaufs trace [-k KIND,…] [-p PATH] [--json] MOUNTPOINT
   tsaufs diff [--json] MOUNTPOINT
   tsaufs diff [--json] [--below DIR[:DIR…]] DIR
   tsaufs check [--below DIR[:DIR…]] [--repair] [-w|-r] [-n] [--json] BRANCH…
@@ -43,6 +44,7 @@ export async function helpCommand(args: string[]): Promise<number> {
   if (name === 'graphdriver') return (await import('./graphdriver.js')).graphdriverCommand(['--help']);
   if (name === 'explain') return (await import('./explain.js')).explainCommand(['--help']);
   if (name === 'tree') return (await import('./tree.js')).treeCommand(['--help']);
+  if (name === 'trace') return (await import('./trace.js')).traceCommand(['--help']);
   if (name === 'diff') return (await import('./diff.js')).diffCommand(['--help']);
   if (name === 'check') return (await import('./check.js')).checkCommand(['--help']);
   if (name === 'plink') return (await import('./plink.js')).plinkCommand(['--help']);

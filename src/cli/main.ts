@@ -12,6 +12,7 @@ const commands: Record<string, () => Promise<Command>> = {
   list: async () => (await import('./list.js')).listCommand,
   explain: async () => (await import('./explain.js')).explainCommand,
   tree: async () => (await import('./tree.js')).treeCommand,
+  trace: async () => (await import('./trace.js')).traceCommand,
   diff: async () => (await import('./diff.js')).diffCommand,
   layer: async () => (await import('./layer.js')).layerCommand,
   graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,

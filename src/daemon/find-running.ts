@@ -12,7 +12,7 @@ export function findRunning(mountpoint: string): FoundState {
   if (there === undefined) throw new MountError(`${mountpoint} is not mounted`);
   if (there.type !== mountType) throw new MountError(`${mountpoint} is mounted, but not by tsaufs`);
   const found = findStates().findLast(({ state }) => state.mountpoint === mountpoint);
-  if (found === undefined) throw new MountError(`${mountpoint} is another user's; only who mounted it can change it`);
+  if (found === undefined) throw new MountError(`${mountpoint} is another user's; only who mounted it can do this`);
   if (!found.alive) {
     throw new MountError(`${mountpoint}: its process ${found.state.pid} is dead; remove it with tsaufs umount ${mountpoint}`);
   }

@@ -25,7 +25,6 @@ export async function mountInForeground(request: Omit<BackgroundRequest, 'state'
     log,
     setVerbose,
     state: undefined,
-    onEvent: () => undefined,
   });
   tuneCompiler();
   unmountOnSignals(running, log, false);

@@ -61,7 +61,6 @@ async function mountOrReply(adapter: Adapter): Promise<RunningMount> {
       log,
       setVerbose,
       state: request.state,
-      onEvent: () => undefined,
     });
   } catch (error) {
     return giveUp(error);

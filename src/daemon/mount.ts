@@ -29,7 +29,7 @@ export interface MountOptions extends OptionInput {
   log?: Log;
 }
 
-/** Listeners of each kind of {@link UnionEvent}, and `event` for all of them. Paths are in UTF-8. */
+/** Listeners of each kind of {@link UnionEvent}, and `event` for all of them but lookups. Paths are in UTF-8. */
 export type MountEvents =
   { [K in UnionEvent['kind']]: [event: UnionEvent & { kind: K }] } & { event: [event: UnionEvent] };
 
@@ -45,8 +45,8 @@ export class Mount extends EventEmitter<MountEvents> {
     this.#log = log;
     // Events cost the union time: it makes them only while somebody listens.
     // In this order: a listener for new listeners must not meet the other one.
-    this.on('removeListener' as 'event', () => running.session.setEvents(this.#hasListeners()));
-    this.on('newListener' as 'event', () => running.session.setEvents(true));
+    this.on('removeListener' as 'event', () => this.#follow(this.eventNames()));
+    this.on('newListener' as 'event', ((name: string | symbol) => this.#follow([...this.eventNames(), name])) as () => void);
   }
 
   /** Absolute, without symbolic links. */
@@ -95,14 +95,17 @@ export class Mount extends EventEmitter<MountEvents> {
     if (!lazy) await this.ended;
   }
 
-  /** @internal called by the adapter for each event */
-  deliver(event: UnionEvent): void {
+  readonly #deliver = (event: UnionEvent): void => {
     emit(this, event.kind, event);
-    emit(this, 'event', event);
-  }
+    if (event.kind !== 'lookup') emit(this, 'event', event);
+  };
 
-  #hasListeners(): boolean {
-    return this.eventNames().some((name: string | symbol) => name !== 'newListener' && name !== 'removeListener');
+  /** Listens as long as there are listeners, and to lookups only for those who want them by name. */
+  #follow(names: readonly (string | symbol)[]): void {
+    const { events } = this.#running;
+    const wanted = names.some((name) => name !== 'newListener' && name !== 'removeListener');
+    if (wanted) events.listen(this.#deliver, names.includes('lookup'));
+    else events.leave(this.#deliver);
   }
 }
 
@@ -115,7 +118,6 @@ export async function mount(options: MountOptions): Promise<Mount> {
   const parsed = parse(options);
   const name = options.adapter ?? 'auto';
   for (const warning of [...parsed.warnings, ...adapterWarnings(name, parsed.mount)]) log('warn', warning);
-  const listeners: { mount?: Mount } = {};
   const request: MountRequest = {
     mountpoint: options.mountpoint,
     source: options.source ?? parsed.mount.source ?? 'tsaufs',
@@ -124,9 +126,8 @@ export async function mount(options: MountOptions): Promise<Mount> {
     adapter: await loadAdapter(name),
     log,
     state: undefined,
-    onEvent: (event) => listeners.mount?.deliver(event),
   };
-  return listeners.mount = new Mount(await runMount(request), log);
+  return new Mount(await runMount(request), log);
 }
 
 function parse(options: MountOptions): ReturnType<typeof foldMount> {

@@ -1,12 +1,12 @@
 import type { Adapter, Session } from '../fuse/adapter.js';
 import type { RemountStep } from '../options/remount.js';
 import type { MountFlags } from '../options/settings.js';
-import type { UnionEvent } from '../union/events.js';
 import type { UnionOptions } from '../union/options.js';
-import { listenControl, type ControlRequest, type ControlServer } from './control.js';
+import { listenControl, type ControlRequest, type ControlServer, type Outlet } from './control.js';
 import { errorLine, MountError } from './error.js';
 import { outlastFormerMounts } from './former-mounts.js';
 import { mappedOnce } from './idmapped.js';
+import { EventHub } from './event-hub.js';
 import { firstInForce, optionText, writeInForce, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { checkMountpoint, resolveMountpoint } from './mountpoint.js';
@@ -15,6 +15,7 @@ import { thisProcess } from './process.js';
 import { remount, type RemountReport, type RemountTarget } from './remount.js';
 import { createStateDirectory, findState, publishState, removeState, writeState, type MountState } from './state.js';
 import { decodeSteps } from './steps.js';
+import { subscribe } from './subscription.js';
 
 /** A mount to be made by this process. */
 export interface MountRequest {
@@ -28,13 +29,14 @@ export interface MountRequest {
   setVerbose?: (on: boolean) => void;
   /** Already made, with the log in it, where a background process does the mount. */
   state: { directory: string; log: string } | undefined;
-  onEvent(event: UnionEvent): void;
 }
 
 export interface RunningMount {
   readonly mountpoint: string;
   readonly directory: string;
   readonly session: Session;
+  /** Where one listens to its events. */
+  readonly events: EventHub;
   /** What holds now, also after remounts. */
   readonly inForce: Readonly<InForce>;
   /**
@@ -57,19 +59,21 @@ export async function runMount(asked: MountRequest): Promise<RunningMount> {
   forgetOldMounts(mountpoint);
   await outlastFormerMounts(request.union.branches, request.log);
   const directory = request.state?.directory ?? createStateDirectory();
+  const events = new EventHub();
   let session: Session | undefined;
   try {
-    session = await start(request, mountpoint);
+    session = await start(request, mountpoint, events);
+    events.start(session);
     const mount = makeTarget(request, mountpoint, directory, session);
     const inTurn = oneByOne((steps: readonly RemountStep[]) => remount(mount, steps));
-    const control = await listenControl(directory, (command) => answer(command, mount, inTurn));
+    const control = await listenControl(directory, (command, outlet) => answer(command, mount, inTurn, events, outlet));
     writeInForce(directory, mount.inForce);
     publishState(directory, describe(request, mount, directory));
     const ended = follow(session, control, directory, request.log);
     request.log('info', 'mounted', {
       mountpoint, options: optionText(mount.inForce), branches: session.branches.map((branch) => branch.text),
     });
-    return { mountpoint, directory, session, inForce: mount.inForce, remount: inTurn, ended };
+    return { mountpoint, directory, session, events, inForce: mount.inForce, remount: inTurn, ended };
   } catch (error) {
     await session?.unmount({ lazy: true }).catch(() => undefined);
     removeState(directory);
@@ -77,13 +81,13 @@ export async function runMount(asked: MountRequest): Promise<RunningMount> {
   }
 }
 
-function start(request: MountRequest, mountpoint: string): Promise<Session> {
+function start(request: MountRequest, mountpoint: string, events: EventHub): Promise<Session> {
   return request.adapter.start({
     mountpoint,
     source: request.source,
     union: request.union,
     mount: request.flags,
-    onEvent: (event) => request.onEvent(event),
+    onEvent: events.deliver,
     onLog: (level, message, fields) => request.log(level, message, fields),
   });
 }
@@ -130,7 +134,7 @@ function describe(request: MountRequest, mount: RemountTarget, directory: string
 }
 
 async function answer(
-  request: ControlRequest, mount: RemountTarget, inTurn: RunningMount['remount'],
+  request: ControlRequest, mount: RemountTarget, inTurn: RunningMount['remount'], events: EventHub, outlet: Outlet,
 ): Promise<unknown> {
   const { session, inForce } = mount;
   switch (request.command) {
@@ -138,6 +142,10 @@ async function answer(
     case 'branches': return inForce.branches;
     case 'stats': return stats(session, request['collect'] === true);
     case 'remount': return inTurn(decodeSteps(request['steps']));
+    case 'events':
+      subscribe(request, events, outlet);
+      // Answered after the union has begun to tell.
+      return session.call({ name: 'branches' });
     case 'keep-plinks': return session.call({ name: 'keep-plinks' });
     case 'describe-plinks': case 'cpup-plinks': case 'flush-plinks': return session.call({ name: request.command });
     case 'branch-users': return session.call({ name: 'branch-users', argument: { path: request['path'], inos: request['inos'] } });
@@ -164,7 +172,7 @@ async function follow(
   const failure = end.reason === 'failed' ? end.error ?? 'the file system ended by itself' : undefined;
   if (failure === undefined) log('info', 'unmounted');
   else log('error', 'the file system failed', { error: failure });
-  await control.close();
+  await control.close(failure);
   try {
     if (failure === undefined) removeState(directory);
     else recordFailure(directory, failure);

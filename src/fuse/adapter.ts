@@ -64,8 +64,8 @@ export interface Session {
   readonly branches: readonly BranchInfo[];
   /** Resolves when the mount is gone and the union closed; never rejects. */
   readonly ended: Promise<SessionEnd>;
-  /** Whether `onEvent` is told events; off at first, and then events cost nothing. */
-  setEvents(on: boolean): void;
+  /** Whether `onEvent` is told events, and of lookups, too; off at first, and then events cost nothing. */
+  setEvents(on: boolean, lookups?: boolean): void;
   /** Rejects with an Error of one clear line. */
   call(command: Command): Promise<unknown>;
   /**

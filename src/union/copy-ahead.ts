@@ -30,6 +30,8 @@ export class CopyAhead implements Work {
   private copying: Copying | null = null;
   private tries = 0;
   private discarded = false;
+  /** When it was begun, by performance.now(). */
+  readonly since = performance.now();
   /** Bytes of data moved, or -errno; null while it goes on. */
   result: number | null = null;
 

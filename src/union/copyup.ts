@@ -70,6 +70,8 @@ export function copyUpOpen(u: UnionState, node: Node, target: Branch, form = WHO
   const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
   u.watch?.comes(parent, name);
   ensureDirectory(u, parent, target);
+  const since = u.wantEvents ? performance.now() : 0;
+  let ahead: CopyAhead | null = null;
   const st = new Stat();
   const from = node.top;
   const source = sourceOf(u, node, st);
@@ -77,7 +79,7 @@ export function copyUpOpen(u: UnionState, node: Node, target: Branch, form = WHO
   let copy = NOTHING;
   let rest = -1;
   try {
-    const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
+    if (u.copies.size > 0) ahead = copiedAhead(u, node, target, st, sizeIn(form));
     temporary = ahead?.temporary ?? temporaryName();
     copy = copyInode(u, node, source, st, target, temporary, form, ahead);
     if (st.nlink > 1 || form.as !== undefined) {
@@ -103,8 +105,13 @@ export function copyUpOpen(u: UnionState, node: Node, target: Branch, form = WHO
   if (rest >= 0) u.leftBehind.part(u, node, from, rest);
   node.closeAnchor();
   parent.version++;
-  u.event('copy-up', target, () => node.path(), { from: from.path, bytes: copy.bytes });
+  if (u.wantEvents) tell(u, node, target, from, copy.bytes, ahead?.since ?? since);
   return copy.fd;
+}
+
+/** `since`: by performance.now(). */
+function tell(u: UnionState, node: Node, target: Branch, from: Branch, bytes: number, since: number): void {
+  u.event('copy-up', target, node.path(), { from: from.path, bytes, duration: performance.now() - since });
 }
 
 /** What is copied, and its attributes; a file is open for reading. */
@@ -232,14 +239,16 @@ export function moveIn(fromDir: number, from: string, toDir: number, to: string)
 /** A file without a name, still open: its copy has none either. */
 function copyUpRemoved(u: UnionState, node: Node, target: Branch, form: CopyUpForm): void {
   const source = { fd: anchorOf(node), name: '', own: false, readable: false };
+  const since = u.wantEvents ? performance.now() : 0;
+  const from = node.top;
   const st = new Stat();
   must(fstat(source.fd, st));
   const ahead = u.copies.size === 0 ? null : copiedAhead(u, node, target, st, sizeIn(form));
   const temporary = ahead?.temporary ?? temporaryName();
   let suspended = false;
-  let fd = -1;
+  let { fd, bytes } = NOTHING;
   try {
-    ({ fd } = copyInode(u, node, source, st, target, temporary, form, ahead));
+    ({ fd, bytes } = copyInode(u, node, source, st, target, temporary, form, ahead));
     keepInode(target, copied, node.ino);
     // On FUSE branches only a descriptor that is really open keeps a file.
     const anchor = fd >= 0 ? fd : must(openat(target.orphanDir, temporary, O.PATH | O.NOFOLLOW, 0));
@@ -253,6 +262,7 @@ function copyUpRemoved(u: UnionState, node: Node, target: Branch, form: CopyUpFo
     if (!suspended) unlinkat(target.orphanDir, temporary, 0);
   }
   node.layers = target.alone;
+  if (u.wantEvents) tell(u, node, target, from, bytes, ahead?.since ?? since);
 }
 
 /**
@@ -293,6 +303,7 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
   const place = u.directoryOn(parent, target);
   const layer = sourceLayer(node, target);
   const source = u.directory(node, layer);
+  const since = u.wantEvents ? performance.now() : 0;
   const st = new Stat();
   must(fstat(source, st));
   // Among the orphans, which the next mount after a crash removes, and where nobody can put another directory under the
@@ -321,7 +332,7 @@ function copyDirectory(u: UnionState, node: Node, parent: Node, target: Branch):
   const from = node.layers[layer];
   if (target.index < node.top.index) keepInode(target, st, node.ino);
   u.addLayer(node, target);
-  u.event('copy-up', target, () => node.path(), { from: from.path, bytes: 0 });
+  if (u.wantEvents) tell(u, node, target, from, 0, since);
 }
 
 /** Opens the directory just made; a caller's umask may have left us no permission for it. */

@@ -14,7 +14,7 @@ import { type FileHandle, makeHandle, open, refuseDirect } from './file-handle.j
 import { mayRemoveHidden } from './hidden.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { checkName } from './name.js';
-import { Node } from './node.js';
+import { Node, childPath } from './node.js';
 import { adoptWhiteout, isWhiteoutNumber } from './overlay-marks.js';
 import { createBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
@@ -77,12 +77,7 @@ function reveal(u: UnionState, at: Site, parent: Node, name: string): void {
     removeQuietly(at.dirfd, name);
     throw error;
   }
-  u.event('unwhiteout', at.branch, () => childPath(parent, name));
-}
-
-export function childPath(parent: Node, name: string): string {
-  const above = parent.path();
-  return `${above === '/' ? '' : above}/${Buffer.from(name, 'latin1').toString('utf8')}`;
+  if (u.wantEvents) u.event('unwhiteout', at.branch, childPath(parent, name));
 }
 
 /** The node of what was just made. */
@@ -136,7 +131,7 @@ export function create(
     must(fstat(fd, out));
     const node = known(u, at, parent, name, out);
     node.writtenHere = true;
-    u.event('create', at.branch, () => node.path());
+    if (u.wantEvents) u.event('create', at.branch, node.path());
     return makeHandle(u, node, flags, fd, out);
   } catch (error) {
     close(fd);
@@ -170,7 +165,7 @@ function created(u: UnionState, at: Site, parent: Node, name: string, result: nu
   must(result);
   reveal(u, at, parent, name);
   const node = made(u, at, parent, name, out);
-  u.event('create', at.branch, () => node.path());
+  if (u.wantEvents) u.event('create', at.branch, node.path());
   return node;
 }
 
@@ -202,9 +197,9 @@ export function mkdir(u: UnionState, parent: Node, name: string, mode: number, o
   const node = made(u, at, parent, name, out);
   if (opaque) {
     node.limit = at.branch.index;
-    u.event('opaque', at.branch, () => node.path());
+    if (u.wantEvents) u.event('opaque', at.branch, node.path());
   }
-  u.event('mkdir', at.branch, () => node.path());
+  if (u.wantEvents) u.event('mkdir', at.branch, node.path());
   return node;
 }
 

@@ -6,11 +6,11 @@ import { linkFd, linkat, unlinkat } from '../posix/directory.js';
 import type { Stat } from '../posix/stat.js';
 import { statat } from '../posix/stat.js';
 import { copyUp, ensureDirectory } from './copyup.js';
-import { childPath, clearBehindWhiteout } from './create.js';
+import { clearBehindWhiteout } from './create.js';
 import { Probe, probe } from './lookup.js';
 import { checkName } from './name.js';
 import type { Branch } from './branch.js';
-import type { Node } from './node.js';
+import { type Node, childPath } from './node.js';
 import { anchorOf, hold, letGo } from './place.js';
 import { linkBranch, mustTakeEntries } from './policy.js';
 import { fillAttributes } from './shown.js';
@@ -101,7 +101,7 @@ function reveal(u: UnionState, newParent: Node, newName: string, branch: Branch,
     unlinkat(dirfd, newName, 0);
     throw error;
   }
-  u.event('unwhiteout', branch, () => childPath(newParent, newName));
+  if (u.wantEvents) u.event('unwhiteout', branch, childPath(newParent, newName));
 }
 
 function linked(
@@ -110,6 +110,6 @@ function linked(
   newParent.version++;
   must(statat(dirfd, newName, out));
   fillAttributes(u, node, out);
-  u.event('link', branch, () => childPath(newParent, newName), { from: node.path() });
+  if (u.wantEvents) u.event('link', branch, childPath(newParent, newName), { from: node.path() });
   return node;
 }

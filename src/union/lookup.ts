@@ -5,6 +5,7 @@
 import { Errno } from '../posix/errno.js';
 import { S, Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
+import { tellLookup } from './lookup-event.js';
 import { WHITEOUT_PREFIX, checkName } from './name.js';
 import { Node } from './node.js';
 import { hidesBelow, isWhiteoutDevice } from './overlay-marks.js';
@@ -130,9 +131,12 @@ export function lookup(u: UnionState, parent: Node, name: string, out: Stat): No
   u.refresh(parent);
   if (parent.removed) return null;
   mayEnter(u, parent, MAY_SEARCH);
-  if (!probe(u, parent, name, found)) return null;
-  const node = nodeOf(u, parent, name, found, out);
-  return node;
+  if (u.wantLookups) {
+    const since = performance.now();
+    probe(u, parent, name, found);
+    tellLookup(u, parent, name, found, performance.now() - since);
+  } else probe(u, parent, name, found);
+  return found.type === 0 ? null : nodeOf(u, parent, name, found, out);
 }
 
 /** The node for what `probe` found: the one that is known already, or a new one. Attributes in `out`. */

@@ -168,6 +168,12 @@ export class Node {
   }
 }
 
+/** The path of a name in a directory, likewise. */
+export function childPath(parent: Node, name: string): string {
+  const above = parent.path();
+  return `${above === '/' ? '' : above}/${Buffer.from(name, 'latin1').toString('utf8')}`;
+}
+
 /** Then they begin anew; a whole number up to here takes no memory of its own. */
 const GENERATIONS = 2 ** 30;
 /** Entries that are not worth giving back. */

@@ -10,12 +10,11 @@ import { S } from '../posix/stat.js';
 import { removeAside, setAside } from './aside.js';
 import type { Branch } from './branch.js';
 import { ensureDirectory, temporaryName } from './copyup.js';
-import { childPath } from './create.js';
 import { mayRemoveContents } from './hidden.js';
 import { Probe, probeTop } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { WHITEOUT_PREFIX, checkName } from './name.js';
-import type { Node } from './node.js';
+import { type Node, childPath } from './node.js';
 import { copyUpBranch, mustTakeEntries } from './policy.js';
 import { forgetRenamed } from './rename-record.js';
 import type { UnionState } from './state.js';
@@ -54,7 +53,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
   withAnchor(u, node, parent, name, () => {
-    if (hide) whiteout(u, branch, dirfd, parent, name);
+    if (hide) makeWhiteout(branch, dirfd, name);
     if (branch !== source) return;
     hiddenBefore(hide, dirfd, name, () => must(unlinkat(dirfd, name, 0)));
     if (nlink <= 1) forgetInode(branch, target.stat);
@@ -62,7 +61,7 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
   if (node !== undefined) dropName(u, node, parent, name, nlink);
   parent.version++;
   u.shownTimes.changed(parent);
-  u.event('unlink', branch, () => childPath(parent, name));
+  if (u.wantEvents) tell(u, 'unlink', branch, parent, name, hide);
 }
 
 /** RMDIR of a directory that shows nothing, however many whiteouts it holds. */
@@ -82,7 +81,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
   withAnchor(u, node, parent, name, () => {
-    if (hide) whiteout(u, branch, dirfd, parent, name);
+    if (hide) makeWhiteout(branch, dirfd, name);
     if (branch !== source) return;
     hiddenBefore(hide, dirfd, name, () => removeDirectory(u, node, branch, dirfd, name));
     forgetRenamed(branch, target.stat.ino);
@@ -92,7 +91,7 @@ export function rmdir(u: UnionState, parent: Node, name: string): void {
   dropName(u, node, parent, name, 1);
   parent.version++;
   u.shownTimes.changed(parent);
-  u.event('rmdir', branch, () => childPath(parent, name));
+  if (u.wantEvents) tell(u, 'rmdir', branch, parent, name, hide);
 }
 
 /** Removes what a whiteout hides already, if `hide`; it shows again if that fails. */
@@ -129,9 +128,10 @@ function find(u: UnionState, parent: Node, name: string): void {
   u.watch?.goes(parent, name);
 }
 
-function whiteout(u: UnionState, branch: Branch, dirfd: number, parent: Node, name: string): void {
-  makeWhiteout(branch, dirfd, name);
-  u.event('whiteout', branch, () => childPath(parent, name));
+function tell(u: UnionState, kind: 'unlink' | 'rmdir', branch: Branch, parent: Node, name: string, hide: boolean): void {
+  const path = childPath(parent, name);
+  if (hide) u.event('whiteout', branch, path);
+  u.event(kind, branch, path);
 }
 
 /**

@@ -9,11 +9,11 @@ import { S, statat } from '../posix/stat.js';
 import { removeAside, setAside } from './aside.js';
 import type { Branch } from './branch.js';
 import { copyUp, ensureDirectory, moveIn, temporaryName } from './copyup.js';
-import { childPath, clearBehindWhiteout } from './create.js';
+import { clearBehindWhiteout } from './create.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { isEmpty } from './merged-directory.js';
 import { checkName } from './name.js';
-import type { Node } from './node.js';
+import { type Node, childPath } from './node.js';
 import { adoptWhiteout } from './overlay-marks.js';
 import { linkBranch, mustTakeEntries } from './policy.js';
 import { materialize } from './pseudo-link.js';
@@ -76,7 +76,7 @@ function renameOver(
   move(u, moving, parent, name, newParent, newName, branch, victim);
   parent.version++;
   newParent.version++;
-  u.event('rename', branch, () => childPath(newParent, newName), { from: childPath(parent, name) });
+  if (u.wantEvents) u.event('rename', branch, childPath(newParent, newName), { from: childPath(parent, name) });
 }
 
 function knownOrNew(u: UnionState, parent: Node, name: string): Node {
@@ -126,7 +126,11 @@ function move(
   withAnchor(u, victim, newParent, newName, () => carryOut(steps, taken !== null, victim));
   u.shownTimes.changed(parent);
   u.shownTimes.changed(newParent);
-  if (hide) u.event('whiteout', branch, () => childPath(parent, name));
+  if (u.wantEvents) {
+    if (hide) u.event('whiteout', branch, childPath(parent, name));
+    if (makesOpaque) u.event('opaque', branch, childPath(newParent, newName));
+    if (wasWhiteout) u.event('unwhiteout', branch, childPath(newParent, newName));
+  }
 
   if (victim !== undefined) {
     u.watch?.coverage.uncover(victim);
@@ -263,4 +267,9 @@ function exchange(
   parent.version++;
   newParent.version++;
   for (const node of [one, other]) u.nodes.drop(node);
+  if (u.wantEvents) {
+    const [path, otherPath] = [childPath(parent, name), childPath(newParent, newName)];
+    u.event('rename', branch, otherPath, { from: path });
+    u.event('rename', branch, path, { from: otherPath });
+  }
 }

@@ -86,7 +86,10 @@ export class UnionState {
   readonly owners: Owners | null;
   /** By the owners on the branches. */
   readonly caller: Caller;
+  /** Somebody listens. To be tested before `event` is called, so that nobody pays for events that nobody hears. */
   wantEvents = false;
+  /** He wants to hear of lookups, too. */
+  wantLookups = false;
   /** What was complained of about renamed directories, each once. */
   readonly warned = new Set<string>();
   root!: Node;
@@ -271,10 +274,9 @@ export class UnionState {
 
   // --- events -----------------------------------------------------------------------------------
 
-  /** Tells of an event if anybody listens. `path` is asked for only then: making it costs. */
-  event(kind: UnionEvent['kind'], branch: Branch, path: () => string, more?: Partial<UnionEvent>): void {
-    if (!this.wantEvents) return;
-    this.hooks.event({ kind, path: path(), branch: branch.path, pid: this.caller.pid, ...more });
+  /** Tells of an event, where `wantEvents`. */
+  event(kind: UnionEvent['kind'], branch: Branch, path: string, more?: Partial<UnionEvent>): void {
+    this.hooks.event({ kind, path, branch: branch.path, pid: this.caller.pid, ...more });
   }
 
   /** Says in the log what is strange about a branch; of its permissions with warn_perm only. */

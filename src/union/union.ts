@@ -89,6 +89,14 @@ export class Union {
     this.u.wantEvents = on;
   }
 
+  get wantLookups(): boolean {
+    return this.u.wantLookups;
+  }
+
+  set wantLookups(on: boolean) {
+    this.u.wantLookups = on;
+  }
+
   // --- work that takes long (suspended.ts) ------------------------------------------------------
 
   /** From now on large copies and the like are done by helpers, and operations throw Suspended. */

@@ -41,8 +41,12 @@ export class FakeSession implements Session {
     });
   }
 
-  setEvents(on: boolean): void {
+  /** The same of lookups. */
+  readonly lookups: boolean[] = [];
+
+  setEvents(on: boolean, lookups = false): void {
     this.events.push(on);
+    this.lookups.push(lookups);
   }
 
   call(command: Command): Promise<unknown> {

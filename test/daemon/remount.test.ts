@@ -27,7 +27,7 @@ beforeEach(async () => {
   verbosity = [];
   running = await runMount({
     mountpoint: path.join(home.path, 'm'), source: 'none', union, flags: mount, adapter, state: undefined,
-    log: (_level, message) => logged.push(message), setVerbose: (on) => verbosity.push(on), onEvent: () => undefined,
+    log: (_level, message) => logged.push(message), setVerbose: (on) => verbosity.push(on),
   });
   session = adapter.session!;
 });

@@ -6,7 +6,10 @@ import { close } from '../../posix/file.js';
 import {
   type Adapter, type BranchInfo, type Command, ProtocolError, type Session, type SessionEnd, type SessionRequest,
 } from '../adapter.js';
+import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
+import { lostEvents } from '../told-event.js';
+import { EventQueue } from './event-queue.js';
 import type { InitWishes } from './init.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { checkMountpoint, type Mounted, mountFuse, unmountFuse } from './mount.js';
@@ -46,6 +49,7 @@ class KernelSession implements Session {
   /** Resolves when the worker's end of the port is closed and its last message delivered. */
   private readonly portClosed: Promise<void>;
   private readonly control: number;
+  private readonly events = new EventQueue();
   private mounted: Mounted | null = null;
   private notifier: Notifier | null = null;
   /** Where branches are watched for direct changes. */
@@ -76,7 +80,7 @@ class KernelSession implements Session {
     this.portClosed = new Promise((resolve) => port1.on('close', () => resolve()));
     this.port.on('message', (message: FromWorker) => this.hear(message));
 
-    const start: WorkerStart = { union: request.union, wishes: wishes(request.union), control: this.control };
+    const start: WorkerStart = { union: request.union, wishes: wishes(request.union), control: this.control, events: this.events.shared };
     const worker = new Worker(workerUrl, {
       name: 'tsaufs',
       // None of the process's own, such as those that go with `node --eval`.
@@ -125,8 +129,8 @@ class KernelSession implements Session {
     if (end !== null) throw new Error(end.error ?? `${this.request.mountpoint} was unmounted while it was being mounted`);
   }
 
-  setEvents(on: boolean): void {
-    this.tell({ kind: 'events', on });
+  setEvents(on: boolean, lookups = false): void {
+    this.tell({ kind: 'events', on, lookups });
   }
 
   call(command: Command): Promise<unknown> {
@@ -163,7 +167,7 @@ class KernelSession implements Session {
         this.settle(message.id, message.value, message.error);
         break;
       case 'event':
-        this.request.onEvent(message.event);
+        this.hearEvent(message.event);
         break;
       case 'log':
         this.request.onLog(message.level, message.message, message.fields);
@@ -184,6 +188,12 @@ class KernelSession implements Session {
         }
         break;
     }
+  }
+
+  private hearEvent(event: UnionEvent): void {
+    this.request.onEvent(event);
+    const lost = this.events.leave();
+    if (lost > 0) this.request.onEvent(lostEvents(lost));
   }
 
   /**

@@ -12,6 +12,8 @@ export interface WorkerStart {
   readonly wishes: InitWishes;
   /** An eventfd, not blocking: ticked after each message, since the worker's loop runs no event loop. */
   readonly control: number;
+  /** See EventQueue. */
+  readonly events: SharedArrayBuffer;
 }
 
 export type ToWorker =
@@ -19,7 +21,7 @@ export type ToWorker =
   | { kind: 'serve'; fd: number; notifier: NotifierEnd | null }
   /** It will not be: close the union and end. */
   | { kind: 'abandon' }
-  | { kind: 'events'; on: boolean }
+  | { kind: 'events'; on: boolean; lookups: boolean }
   | { kind: 'call'; id: number; name: string; argument: unknown };
 
 export type FromWorker =

@@ -63,6 +63,7 @@ export interface UnionOps {
   readonly caller: { uid: number; gid: number; pid: number; umask: number };
   readonly nodes: { get(id: number): UnionNode | undefined; forget(node: UnionNode, count: number): void };
   wantEvents: boolean;
+  wantLookups?: boolean;
   /** How long the kernel may cache names in `directory`. */
   cacheSeconds(directory: UnionNode): number;
   /** How long it may cache a node's attributes. */

@@ -6,7 +6,9 @@ import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
 import { type LogLevel, ProtocolError } from '../adapter.js';
 import { HelperThreads } from './helpers.js';
+import { asTold } from '../told-event.js';
 import { Channel } from './channel.js';
+import { EventQueue } from './event-queue.js';
 import { Loop } from './loop.js';
 import { memoryUse } from './memory-use.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
@@ -68,11 +70,13 @@ class Worker {
   private verdict: { fd: number } | 'abandon' | null = null;
   private notices: NotifierEnd | null = null;
   private readonly helpers: HelperThreads;
+  private readonly events: EventQueue;
 
   constructor(
     private readonly port: MessagePort,
     private readonly start: WorkerStart,
   ) {
+    this.events = new EventQueue(start.events);
     this.helpers = new HelperThreads(start.control, (level, message) => this.log(level, message));
   }
 
@@ -84,7 +88,7 @@ class Worker {
     this.prepareThread();
     const union = makeUnion(this.start.union, {
       log: (level, message, fields) => this.log(level, message, fields),
-      event: (event) => this.say({ kind: 'event', event }),
+      event: (event) => this.tellEvent(event),
       invalidate: (what) => this.say({ kind: 'invalidate', what }),
       stale: (what) => this.tell(what),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
@@ -199,12 +203,22 @@ class Worker {
         this.verdict = 'abandon';
         break;
       case 'events':
-        if (this.union !== null) this.union.wantEvents = message.on;
+        this.listen(message.on, message.lookups);
         break;
       case 'call':
         this.answer(message.id, message.name, message.argument);
         break;
     }
+  }
+
+  private listen(on: boolean, lookups: boolean): void {
+    if (this.union === null) return;
+    this.union.wantEvents = on;
+    this.union.wantLookups = on && lookups;
+  }
+
+  private tellEvent(event: UnionEvent): void {
+    if (this.events.enter()) this.say({ kind: 'event', event: asTold(event) });
   }
 
   private answer(id: number, name: string, argument: unknown): void {

@@ -78,8 +78,8 @@ class NativeSession implements Session {
     if (geteuid() === 0) raiseReadahead(this.request.mountpoint);
   }
 
-  setEvents(on: boolean): void {
-    this.tell({ kind: 'events', on });
+  setEvents(on: boolean, lookups = false): void {
+    this.tell({ kind: 'events', on, lookups });
   }
 
   call(command: Command): Promise<unknown> {

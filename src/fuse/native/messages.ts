@@ -16,7 +16,7 @@ export interface Start {
 
 export type ToServer =
   | Start
-  | { kind: 'events'; on: boolean }
+  | { kind: 'events'; on: boolean; lookups: boolean }
   | { kind: 'call'; id: number; name: string; argument: unknown }
   /** The mount was taken away: see whether it is over. */
   | { kind: 'unmounted' };

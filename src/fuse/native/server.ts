@@ -6,6 +6,8 @@ import { close, dup } from '../../posix/file.js';
 import type { UnionOptions } from '../../union/options.js';
 import { Union } from '../../union/union.js';
 import { HelperThreads } from '../kernel/helpers.js';
+import type { UnionEvent } from '../../union/events.js';
+import { MOST_EVENTS_WAITING, asTold, lostEvents } from '../told-event.js';
 import { memoryUse } from '../kernel/memory-use.js';
 import { unmountFuse } from '../kernel/mount.js';
 import { loadAddon, type Thread } from './addon.js';
@@ -31,6 +33,8 @@ export class Server {
   private looking: NodeJS.Timeout | undefined;
   private collecting = false;
   private closed = false;
+  private eventsWaiting = 0;
+  private eventsLost = 0;
 
   /** Tells the session how it goes. Undefined: it did not. */
   static start(start: Start): Server | undefined {
@@ -47,7 +51,7 @@ export class Server {
   private constructor(private readonly request: Start) {
     this.union = new Union(request.union, {
       log: (level, message, fields) => this.say({ kind: 'log', level, message, ...(fields === undefined ? {} : { fields }) }),
-      event: (event) => this.say({ kind: 'event', event }),
+      event: (event) => this.tellEvent(event),
     });
     this.serving = new NativeServing(
       this.union,
@@ -92,6 +96,7 @@ export class Server {
         break;
       case 'events':
         this.union.wantEvents = message.on;
+        this.union.wantLookups = message.on && message.lookups;
         break;
       case 'call':
         this.answer(message.id, message.name, message.argument);
@@ -100,6 +105,25 @@ export class Server {
         this.look();
         break;
     }
+  }
+
+  private tellEvent(event: UnionEvent): void {
+    if (this.eventsWaiting >= MOST_EVENTS_WAITING) this.eventsLost++;
+    else this.sendEvent(asTold(event));
+  }
+
+  private sendEvent(event: UnionEvent): void {
+    if (!process.connected) return;
+    this.eventsWaiting++;
+    process.send!({ kind: 'event', event } satisfies FromServer, undefined, undefined, () => this.eventSent());
+  }
+
+  private eventSent(): void {
+    this.eventsWaiting--;
+    if (this.eventsLost === 0) return;
+    const lost = lostEvents(this.eventsLost);
+    this.eventsLost = 0;
+    this.sendEvent(lost);
   }
 
   private answer(id: number, name: string, argument: unknown): void {

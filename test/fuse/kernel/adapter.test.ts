@@ -147,7 +147,9 @@ describe.runIf(canMount)('a mount', () => {
     const events: unknown[] = [];
     await mountLoopback({ onEvent: (event) => void events.push(event) });
     expect(await session!.call({ name: 'event' })).toBe(false);
-    expect(events).toEqual([{ kind: 'create', path: '/x', branch: '/b', pid: 1 }]);
+    expect(events).toMatchObject([{ kind: 'create', path: '/x', branch: '/b', pid: 1 }]);
+    const command = readFileSync('/proc/1/comm', 'utf8').trimEnd();
+    expect(events).toMatchObject([{ command, time: expect.closeTo(Date.now(), -5) as number }]);
     session!.setEvents(true);
     expect(await session!.call({ name: 'event' })).toBe(true);
   });
