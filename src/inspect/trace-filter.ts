@@ -48,7 +48,8 @@ function matcher(written: string): (path: string) => boolean {
     return path === '/' ? () => true : (name) => name === path || name.startsWith(`${path}/`);
   }
   // Without a slash: the last name, as gitignore(5) has it. Nothing that makes regular expressions take for ever.
-  const options = { dot: true, noextglob: true, basename: true };
-  const pattern = written.includes('/') ? `/${written.replace(/^(\.?\/)+/, '')}` : written;
-  return picomatch(pattern, options);
+  const options = { dot: true, noextglob: true };
+  if (!written.includes('/')) return picomatch(written, { ...options, basename: true });
+  const matches = picomatch(written.replace(/^(\.?\/)+/, ''), options);
+  return (name) => matches(name.slice(1));
 }

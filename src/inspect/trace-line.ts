@@ -53,18 +53,21 @@ function milliseconds({ duration = 0 }: UnionEvent): string {
 }
 
 /** Local, with microseconds. */
-function timeOfDay(time = Date.now()): string {
-  const date = new Date(time);
+function timeOfDay(time?: number): string {
+  const { date, fraction } = parts(time);
   const two = (value: number): string => String(value).padStart(2, '0');
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${microseconds(time)}`;
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${fraction}`;
 }
 
-function isoTime(time = Date.now()): string {
-  return `${new Date(time).toISOString().slice(0, 19)}.${microseconds(time)}Z`;
+function isoTime(time?: number): string {
+  const { date, fraction } = parts(time);
+  return `${date.toISOString().slice(0, 19)}.${fraction}Z`;
 }
 
-function microseconds(time: number): string {
-  return String(Math.floor(time % 1000 * 1000)).padStart(6, '0');
+/** To the microsecond, which is about what such a number can tell. */
+function parts(time = Date.now()): { date: Date; fraction: string } {
+  const microseconds = Math.round(time * 1000);
+  return { date: new Date(Math.floor(microseconds / 1000)), fraction: String(microseconds % 1e6).padStart(6, '0') };
 }
 
 /** Names and commands are chosen by others: they make no lines of their own, and say nothing to a terminal. */

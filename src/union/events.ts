@@ -23,9 +23,9 @@ export interface UnionEvent {
   /** lookup: what came of it. */
   result?: 'found' | 'hidden' | 'missing';
   /** lookup: the branches that were asked, from the top down. */
-  asked?: string[];
+  asked?: readonly string[];
   /** lookup of a directory that is merged: the branches it lies on, from the top down. */
-  merged?: string[];
+  merged?: readonly string[];
   /** lost: how many. */
   count?: number;
   /** The process that caused it, as the kernel told; 0 of another pid namespace. */

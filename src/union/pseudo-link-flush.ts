@@ -20,7 +20,7 @@ import type { UnionState } from './state.js';
 export function flushPseudoLinks(u: UnionState, branch?: Branch): void {
   const ending = new Map<number, PseudoLink>();
   for (const [ino, link] of u.plinks.entries()) if (branch === undefined || link.branch === branch) ending.set(ino, link);
-  if ([...ending.values()].some((link) => hasUnmadeNames(link))) makeNamesReal(u, ending);
+  if ([...ending.values()].some((link) => hasUnmadeNames(link))) withoutTelling(u, () => makeNamesReal(u, ending));
   for (const [ino, link] of ending) {
     const node = u.nodes.find(ino);
     if (node !== undefined) leavePseudoLink(u, node, link);
@@ -29,6 +29,17 @@ export function flushPseudoLinks(u: UnionState, branch?: Branch): void {
   }
   const left = new Set([...u.plinks.entries()].map(([, link]) => link.branch));
   for (const ended of new Set([...ending.values()].map((link) => link.branch))) if (!left.has(ended)) u.plinks.ended(ended);
+}
+
+/** These lookups are no caller's. */
+function withoutTelling(u: UnionState, work: () => void): void {
+  const told = u.wantLookups;
+  u.wantLookups = false;
+  try {
+    work();
+  } finally {
+    u.wantLookups = told;
+  }
 }
 
 const counted = new Stat();
