@@ -14,7 +14,7 @@ import { type FileHandle, makeHandle, open, refuseDirect } from './file-handle.j
 import { mayRemoveHidden } from './hidden.js';
 import { Probe, nodeOf, probe } from './lookup.js';
 import { checkName } from './name.js';
-import { Node, childPath } from './node.js';
+import { Node } from './node.js';
 import { adoptWhiteout, isWhiteoutNumber } from './overlay-marks.js';
 import { createBranch, mustTakeEntries } from './policy.js';
 import { removeTree } from './remove-tree.js';
@@ -69,7 +69,7 @@ export function clearBehindWhiteout(u: UnionState, branch: Branch, dirfd: number
 const beside = new Stat();
 
 /** The whiteout goes once the name is made; then the name is seen. If it cannot go, the name does. */
-function reveal(u: UnionState, at: Site, parent: Node, name: string): void {
+function reveal(at: Site, name: string): void {
   if (!at.whiteout) return;
   try {
     removeWhiteout(at.dirfd, name);
@@ -77,7 +77,14 @@ function reveal(u: UnionState, at: Site, parent: Node, name: string): void {
     removeQuietly(at.dirfd, name);
     throw error;
   }
-  if (u.wantEvents) u.event('unwhiteout', at.branch, childPath(parent, name));
+}
+
+/** What was done, in its order, and then the operation. */
+function tell(u: UnionState, kind: 'create' | 'mkdir', at: Site, node: Node, opaque = false): void {
+  const path = node.path();
+  if (opaque) u.event('opaque', at.branch, path);
+  if (at.whiteout) u.event('unwhiteout', at.branch, path);
+  u.event(kind, at.branch, path);
 }
 
 /** The node of what was just made. */
@@ -127,11 +134,11 @@ export function create(
   u.asSelf();
   must(fd);
   try {
-    reveal(u, at, parent, name);
+    reveal(at, name);
     must(fstat(fd, out));
     const node = known(u, at, parent, name, out);
     node.writtenHere = true;
-    if (u.wantEvents) u.event('create', at.branch, node.path());
+    if (u.wantEvents) tell(u, 'create', at, node);
     return makeHandle(u, node, flags, fd, out);
   } catch (error) {
     close(fd);
@@ -163,9 +170,9 @@ export function symlink(u: UnionState, parent: Node, name: string, target: strin
 /** After the system call that made the name, whose result is `result`: the whiteout goes, and the node is known. */
 function created(u: UnionState, at: Site, parent: Node, name: string, result: number, out: Stat): Node {
   must(result);
-  reveal(u, at, parent, name);
+  reveal(at, name);
   const node = made(u, at, parent, name, out);
-  if (u.wantEvents) u.event('create', at.branch, node.path());
+  if (u.wantEvents) tell(u, 'create', at, node);
   return node;
 }
 
@@ -193,13 +200,10 @@ export function mkdir(u: UnionState, parent: Node, name: string, mode: number, o
       throw error;
     }
   }
-  reveal(u, at, parent, name);
+  reveal(at, name);
   const node = made(u, at, parent, name, out);
-  if (opaque) {
-    node.limit = at.branch.index;
-    if (u.wantEvents) u.event('opaque', at.branch, node.path());
-  }
-  if (u.wantEvents) u.event('mkdir', at.branch, node.path());
+  if (opaque) node.limit = at.branch.index;
+  if (u.wantEvents) tell(u, 'mkdir', at, node, opaque);
   return node;
 }
 

@@ -78,7 +78,7 @@ describe.skipIf(reason !== undefined)(`tsaufs trace${because(reason)}`, () => {
       'copy-up /001  4 bytes from lower to upper, T', 'whiteout /001  on upper', 'rename /001 -> /d/one  on upper',
       'copy-up /dir  0 bytes from lower to upper, T', 'whiteout /dir/f  on upper', 'unlink /dir/f  on upper',
       'whiteout /dir  on upper', 'rmdir /dir  on upper',
-      'unwhiteout /dir  on upper', 'opaque /dir  on upper', 'mkdir /dir  on upper',
+      'opaque /dir  on upper', 'unwhiteout /dir  on upper', 'mkdir /dir  on upper',
       'link /002 -> /link  on upper',
       'create /end  on upper',
     ]);
