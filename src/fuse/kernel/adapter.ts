@@ -6,6 +6,7 @@ import { close } from '../../posix/file.js';
 import {
   type Adapter, type BranchInfo, type Command, ProtocolError, type Session, type SessionEnd, type SessionRequest,
 } from '../adapter.js';
+import { Calls } from '../calls.js';
 import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
 import { lostEvents } from '../told-event.js';
@@ -58,11 +59,7 @@ class KernelSession implements Session {
   private collection: NodeJS.Timeout | undefined;
   private resolveEnded!: (end: SessionEnd) => void;
 
-  private lastCall = 0;
-  private readonly calls = new Map<
-    number,
-    { resolve: (value: unknown) => void; reject: (error: Error) => void }
-  >();
+  private readonly calls = new Calls();
   /** Who waits for the worker to come to a stage of its start. */
   private readonly stages = new Map<'built' | 'ready', () => void>();
   private lastWords: SessionEnd | null = null;
@@ -135,11 +132,7 @@ class KernelSession implements Session {
 
   call(command: Command): Promise<unknown> {
     if (this.over !== null) return Promise.reject(new Error(`${this.request.mountpoint} is not mounted any more`));
-    const id = ++this.lastCall;
-    return new Promise((resolve, reject) => {
-      this.calls.set(id, { resolve, reject });
-      this.tell({ kind: 'call', id, name: command.name, argument: command.argument });
-    });
+    return this.calls.ask(command.name, command.argument, (call) => this.tell(call));
   }
 
   async unmount(how: { lazy: boolean }): Promise<void> {
@@ -164,7 +157,7 @@ class KernelSession implements Session {
         this.stages.get('ready')?.();
         break;
       case 'answer':
-        this.settle(message.id, message.value, message.error);
+        this.calls.settle(message);
         break;
       case 'event':
         this.hearEvent(message.event);
@@ -206,13 +199,6 @@ class KernelSession implements Session {
     this.collection.unref();
   }
 
-  private settle(id: number, value: unknown, error: string | undefined): void {
-    const call = this.calls.get(id);
-    this.calls.delete(id);
-    if (error === undefined) call?.resolve(value);
-    else call?.reject(new Error(error));
-  }
-
   /** The worker is gone: takes down what is left of the mount, and says so. */
   private async end(): Promise<void> {
     // The worker's last messages may come after its exit.
@@ -229,10 +215,7 @@ class KernelSession implements Session {
     close(this.control);
     this.over = end;
     clearTimeout(this.collection);
-    for (const { reject } of this.calls.values()) {
-      reject(new Error(`${this.request.mountpoint} is not mounted any more`));
-    }
-    this.calls.clear();
+    this.calls.abandon(new Error(`${this.request.mountpoint} is not mounted any more`));
     this.resolveEnded(end);
   }
 }

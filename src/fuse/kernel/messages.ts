@@ -1,4 +1,5 @@
 /** What the main thread and the worker that serves a mount say to each other. All of it is cloned. */
+import type { Answer, Call } from '../calls.js';
 import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
 import type { BranchInfo, LogLevel } from '../adapter.js';
@@ -22,7 +23,7 @@ export type ToWorker =
   /** It will not be: close the union and end. */
   | { kind: 'abandon' }
   | { kind: 'events'; on: boolean; lookups: boolean }
-  | { kind: 'call'; id: number; name: string; argument: unknown };
+  | Call;
 
 export type FromWorker =
   | { kind: 'built'; branches: BranchInfo[] }
@@ -30,7 +31,7 @@ export type FromWorker =
   | { kind: 'ready'; minor: number }
   /** The last message. Without an error, the file system was unmounted. `protocol`: that of this kernel is the reason. */
   | { kind: 'ended'; error?: string; stack?: string; protocol?: true }
-  | { kind: 'answer'; id: number; value?: unknown; error?: string }
+  | Answer
   | { kind: 'event'; event: UnionEvent }
   | { kind: 'log'; level: LogLevel; message: string; fields?: object }
   /** The union has let go of much memory; asked for it (`memory`, 'collect'), the worker will collect it. */

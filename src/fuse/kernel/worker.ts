@@ -11,6 +11,7 @@ import { Channel } from './channel.js';
 import { EventQueue } from './event-queue.js';
 import { Loop } from './loop.js';
 import { memoryUse } from './memory-use.js';
+import { answerTo } from '../calls.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { type Invalidation, Notifier } from './notification.js';
 import { type NotifierEnd, notify } from './notifier-thread.js';
@@ -206,7 +207,7 @@ class Worker {
         this.listen(message.on, message.lookups);
         break;
       case 'call':
-        this.answer(message.id, message.name, message.argument);
+        this.say(answerTo(message, (name, argument) => this.command(name, argument)));
         break;
     }
   }
@@ -219,14 +220,6 @@ class Worker {
 
   private tellEvent(event: UnionEvent): void {
     if (this.events.enter()) this.say({ kind: 'event', event: asTold(event) });
-  }
-
-  private answer(id: number, name: string, argument: unknown): void {
-    try {
-      this.say({ kind: 'answer', id, value: this.command(name, argument) });
-    } catch (error) {
-      this.say({ kind: 'answer', id, error: error instanceof Error ? error.message : String(error) });
-    }
   }
 
   private command(name: string, argument: unknown): unknown {

@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { geteuid } from '../../posix/credentials.js';
 import type { Adapter, BranchInfo, Command, Session, SessionEnd, SessionRequest } from '../adapter.js';
+import { Calls } from '../calls.js';
 import { checkMountpoint, unmountFuse } from '../kernel/mount.js';
 import { raiseReadahead } from '../kernel/readahead.js';
 import { findPackage, HOW_TO_INSTALL } from './addon.js';
@@ -51,8 +52,7 @@ class NativeSession implements Session {
   private said = '';
   private resolveEnded!: (end: SessionEnd) => void;
   private onReady: (() => void) | null = null;
-  private lastCall = 0;
-  private readonly calls = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  private readonly calls = new Calls();
 
   constructor(private readonly request: SessionRequest, serverUrl: URL, private readonly patience: number) {
     this.ended = new Promise((resolve) => (this.resolveEnded = resolve));
@@ -84,11 +84,7 @@ class NativeSession implements Session {
 
   call(command: Command): Promise<unknown> {
     if (this.over !== null) return Promise.reject(this.notMounted());
-    const id = ++this.lastCall;
-    return new Promise((resolve, reject) => {
-      this.calls.set(id, { resolve, reject });
-      this.tell({ kind: 'call', id, name: command.name, argument: command.argument });
-    });
+    return this.calls.ask(command.name, command.argument, (call) => this.tell(call));
   }
 
   async unmount(how: { lazy: boolean }): Promise<void> {
@@ -131,7 +127,7 @@ class NativeSession implements Session {
           : { reason: 'failed', error: message.error === LIBFUSE_FAILED ? this.why() : message.error };
         break;
       case 'answer':
-        this.settle(message.id, message.value, message.error);
+        this.calls.settle(message);
         break;
       case 'event':
         this.request.onEvent(message.event);
@@ -142,13 +138,6 @@ class NativeSession implements Session {
     }
   }
 
-  private settle(id: number, value: unknown, error: string | undefined): void {
-    const call = this.calls.get(id);
-    this.calls.delete(id);
-    if (error === undefined) call?.resolve(value);
-    else call?.reject(new Error(error));
-  }
-
   /** The process is gone: takes down what is left of the mount, and says so. */
   private async end(how: string): Promise<void> {
     const end = this.lastWords ?? { reason: 'failed', error: `the serving process ended unexpectedly (${how})${this.said === '' ? '' : `: ${this.why()}`}` };
@@ -157,8 +146,7 @@ class NativeSession implements Session {
       await unmountFuse({ mountpoint: this.request.mountpoint, by: this.by }, true).catch(() => undefined);
     }
     this.over = end;
-    for (const { reject } of this.calls.values()) reject(this.notMounted());
-    this.calls.clear();
+    this.calls.abandon(this.notMounted());
     this.resolveEnded(end);
   }
 

@@ -1,4 +1,5 @@
 /** What the session and the process that serves its mount say to each other. All of it is cloned. */
+import type { Answer, Call } from '../calls.js';
 import type { UnionEvent } from '../../union/events.js';
 import type { UnionOptions } from '../../union/options.js';
 import type { BranchInfo, LogLevel } from '../adapter.js';
@@ -17,7 +18,7 @@ export interface Start {
 export type ToServer =
   | Start
   | { kind: 'events'; on: boolean; lookups: boolean }
-  | { kind: 'call'; id: number; name: string; argument: unknown }
+  | Call
   /** The mount was taken away: see whether it is over. */
   | { kind: 'unmounted' };
 
@@ -28,6 +29,6 @@ export type FromServer =
   | { kind: 'closing' }
   /** The last message; with an error, the file system was not just unmounted. */
   | { kind: 'ended'; error?: string }
-  | { kind: 'answer'; id: number; value?: unknown; error?: string }
+  | Answer
   | { kind: 'event'; event: UnionEvent }
   | { kind: 'log'; level: LogLevel; message: string; fields?: object };

@@ -11,6 +11,7 @@ import { MOST_EVENTS_WAITING, asTold, lostEvents } from '../told-event.js';
 import { memoryUse } from '../kernel/memory-use.js';
 import { unmountFuse } from '../kernel/mount.js';
 import { loadAddon, type Thread } from './addon.js';
+import { answerTo } from '../calls.js';
 import type { FromServer, Start, ToServer } from './messages.js';
 import { NativeServing } from './serving.js';
 
@@ -99,7 +100,7 @@ export class Server {
         this.union.wantLookups = message.on && message.lookups;
         break;
       case 'call':
-        this.answer(message.id, message.name, message.argument);
+        this.say(answerTo(message, (name, argument) => this.command(name, argument)));
         break;
       case 'unmounted':
         this.look();
@@ -124,14 +125,6 @@ export class Server {
     const lost = lostEvents(this.eventsLost);
     this.eventsLost = 0;
     this.sendEvent(lost);
-  }
-
-  private answer(id: number, name: string, argument: unknown): void {
-    try {
-      this.say({ kind: 'answer', id, value: this.command(name, argument) });
-    } catch (error) {
-      this.say({ kind: 'answer', id, error: error instanceof Error ? error.message : String(error) });
-    }
   }
 
   private command(name: string, argument: unknown): unknown {
