@@ -1,17 +1,18 @@
 import tseslint from 'typescript-eslint';
 
 /**
- * Imports run downward only: cli → daemon → fuse → union → posix; options, layers and inspect stand beside union.
+ * Imports run downward only: cli → ui → daemon → fuse → union → posix; options, layers and inspect stand beside union.
  * For each folder, the folders under src/ it may not import from.
  */
 const above = {
-  posix: ['union', 'options', 'layers', 'inspect', 'fuse', 'daemon', 'cli'],
-  union: ['options', 'layers', 'inspect', 'fuse', 'daemon', 'cli'],
-  options: ['layers', 'inspect', 'fuse', 'daemon', 'cli'],
-  layers: ['fuse', 'daemon', 'cli'],
-  inspect: ['fuse', 'daemon', 'cli'],
-  fuse: ['layers', 'inspect', 'daemon', 'cli'],
-  daemon: ['layers', 'cli'],
+  posix: ['union', 'options', 'layers', 'inspect', 'fuse', 'daemon', 'ui', 'cli'],
+  union: ['options', 'layers', 'inspect', 'fuse', 'daemon', 'ui', 'cli'],
+  options: ['layers', 'inspect', 'fuse', 'daemon', 'ui', 'cli'],
+  layers: ['fuse', 'daemon', 'ui', 'cli'],
+  inspect: ['fuse', 'daemon', 'ui', 'cli'],
+  fuse: ['layers', 'inspect', 'daemon', 'ui', 'cli'],
+  daemon: ['layers', 'ui', 'cli'],
+  ui: ['layers', 'fuse', 'cli'],
 };
 
 const downwardOnly = Object.entries(above).map(([folder, forbidden]) => ({
