@@ -13,6 +13,7 @@ export default function setup(): void {
     .map((name) => modified(path.join(root, 'src', name)));
   if (Math.max(...sources) < built) return;
   execFileSync('npx', ['--no-install', 'tsc', '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  execFileSync('npm', ['run', '--silent', 'build:page'], { cwd: root, stdio: 'inherit' });
   chmodSync(main, 0o755);
 }
 
