@@ -16,9 +16,8 @@ Examples:
   kill $(tsaufs busy --pids ./container ./image2)
 `;
 
-function parser() {
-  return parserFor('busy', 'Show which processes use files of a branch through its union.')
-    .usage('[-p] [--json] MOUNTPOINT BRANCH')
+export function busyParser() {
+  return parserFor('busy')
     .argument('<mountpoint>', 'where the union is mounted')
     .argument('<branch>', 'the directory of one of its branches')
     .option('-p, --pids', 'only the ids of processes that keep the branch from being taken away, as aubusy does')
@@ -36,7 +35,7 @@ type TellingProcess = Omit<UsingProcess, 'uses'> & { uses: TellingUse[] };
 
 /** `tsaufs busy`. */
 export async function busyCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = busyParser().parse(args, { from: 'user' });
   const { json, pids } = command.opts<{ json?: true; pids?: true }>();
   if (command.args.includes('')) throw new UsageError('the name of a directory is empty');
   const branch = branchOfMount(command.args[0], command.args[1]);

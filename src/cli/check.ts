@@ -27,9 +27,8 @@ Examples:
       where a name and its whiteout stand side by side, the name stays and shows again
 `;
 
-function parser() {
-  return parserFor('check', 'Look for what is wrong with branches: marks that hide nothing, and what was left by interrupted mounts.')
-    .usage('[--below DIR[:DIR…]] [--repair] [-w|-r|-s] [-n] [-q] [--json] BRANCH…')
+export function checkParser() {
+  return parserFor('check')
     .argument('<branches...>', 'directories that are, or were, branches of a union')
     .option('-b, --below <directories>', 'the branches below, separated by colons: whiteouts of what none of them has are told', collect, [])
     .option('--repair', 'remove stray whiteouts and what was left; replace malformed whiteouts by right ones')
@@ -69,7 +68,7 @@ interface Report {
 
 /** `tsaufs check`. */
 export function checkCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = checkParser().parse(args, { from: 'user' });
   const flags = command.opts<Flags>();
   const choice = choiceOf(flags);
   const below = flags.below.flatMap((list) => list.split(':'));

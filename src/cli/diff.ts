@@ -15,9 +15,8 @@ Examples:
       one directory beside others, the uppermost first; nothing needs to be mounted
 `;
 
-function parser() {
-  return parserFor('diff', 'List what a branch changes of the branches below it, as docker diff does.')
-    .usage('[--json] MOUNTPOINT | [--json] [--below DIR[:DIR…]] DIR')
+export function diffParser() {
+  return parserFor('diff')
     .argument('<path>', 'a mount point, or the directory of a branch')
     .option('-b, --below <directories>', 'the branches below, from the top down, separated by colons', collect, [])
     .option('--json', 'as JSON')
@@ -27,7 +26,7 @@ function parser() {
 
 /** `tsaufs diff`. */
 export function diffCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = diffParser().parse(args, { from: 'user' });
   const flags = command.opts<{ json?: true; below: string[] }>();
   const { directory, below } = branchAt(command.args[0]);
   const given = flags.below.flatMap((list) => list.split(':'));

@@ -14,41 +14,14 @@ import { mountLayers, scratchDirectory } from './layer-mount.js';
 import { collect, parserFor } from './parser.js';
 import { UsageError } from './status.js';
 
-const usage = `tsaufs docker: the images and containers of Docker's AUFS storage driver
-
-Usage:
-  tsaufs docker inspect [--root DIRECTORY] [--all] [--json] [IMAGE|CONTAINER]
-  tsaufs docker mount [--root DIRECTORY] [--scratch DIRECTORY] IMAGE|CONTAINER MOUNTPOINT
-  tsaufs docker export [--root DIRECTORY] [--format oci|docker] IMAGE|CONTAINER DESTINATION
-  tsaufs docker COMMAND --help
-
-Reads what Docker up to 1.9 has written (graph/), and what later ones have (image/aufs/). Docker need not run,
-and nothing in its directory is changed.
-`;
-
-type Command = (args: string[]) => Promise<number>;
-
-const commands: Record<string, Command> = { inspect, mount, export: exportCommand };
-
-/** `tsaufs docker …` */
-export async function dockerCommand(args: string[]): Promise<number> {
-  const [name, ...rest] = args;
-  if (args.length === 0 || name === '--help' || name === '-h') {
-    process.stdout.write(usage);
-    return 0;
-  }
-  if (!Object.hasOwn(commands, name)) throw new UsageError(`there is no command "docker ${name}"; there are inspect, mount and export`);
-  return commands[name](rest);
-}
-
 interface StoreFlags {
   root: string;
   driver?: string;
   type?: string;
 }
 
-function parser(name: string, description: string) {
-  return parserFor(`docker ${name}`, description)
+function parser(name: string) {
+  return parserFor(`docker ${name}`)
     .option('--root <directory>', 'Docker\'s data directory', '/var/lib/docker')
     .option('--driver <name>', 'of which storage driver, where there are several of AUFS\'s form (default: aufs, or tsaufs)')
     .option('--type <kind>', 'image or container, where a name is that of both')
@@ -67,13 +40,16 @@ function kindOf({ type }: StoreFlags): Found['kind'] | undefined {
   throw new UsageError(`--type ${type}: there are image and container`);
 }
 
-function inspect(args: string[]): Promise<number> {
-  const command = parser('inspect', 'List the images and containers in Docker\'s store, or describe one of them.')
-    .usage('[--root DIRECTORY] [--all] [--json] [IMAGE|CONTAINER]')
+export function dockerInspectParser() {
+  return parser('inspect')
     .argument('[name]', 'a name, or the beginning of an id')
     .option('-a, --all', 'also images that only others are made from')
-    .option('--json', 'as JSON, with all that is known')
-    .parse(args, { from: 'user' });
+    .option('--json', 'as JSON, with all that is known');
+}
+
+/** `tsaufs docker inspect`. */
+export function dockerInspectCommand(args: string[]): Promise<number> {
+  const command = dockerInspectParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { all?: true; json?: true }>();
   const store = readStore(flags);
   const found = command.args.length === 0 ? undefined : findInStore(store, command.args[0], kindOf(flags));
@@ -82,14 +58,17 @@ function inspect(args: string[]): Promise<number> {
   return Promise.resolve(0);
 }
 
-async function mount(args: string[]): Promise<number> {
-  const command = parser('mount', 'Mount an image or container of Docker\'s store, read-only unless changes have another place to go.')
-    .usage('[--root DIRECTORY] [--scratch DIRECTORY] IMAGE|CONTAINER MOUNTPOINT')
+export function dockerMountParser() {
+  return parser('mount')
     .argument('<name>', 'a name, or the beginning of an id')
     .argument('<mountpoint>', 'a directory')
     .option('--scratch <directory>', 'where changes go: a new directory, or one of an earlier mount')
-    .option('-o, --option <options>', 'more mount options, as for tsaufs mount', collect, [])
-    .parse(args, { from: 'user' });
+    .option('-o, --option <options>', 'more mount options, as for tsaufs mount', collect, []);
+}
+
+/** `tsaufs docker mount`. */
+export async function dockerMountCommand(args: string[]): Promise<number> {
+  const command = dockerMountParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { scratch?: string; option: string[] }>();
   const [name, mountpoint] = command.args;
   const store = readStore(flags, true);
@@ -108,14 +87,17 @@ function directoriesOf(found: Found): string[] {
   return layers.map(({ directory }) => directory);
 }
 
-async function exportCommand(args: string[]): Promise<number> {
-  const command = parser('export', 'Write an image or container of Docker\'s store as an image for others.')
-    .usage('[--root DIRECTORY] [--format oci|docker] IMAGE|CONTAINER DESTINATION')
+export function dockerExportParser() {
+  return parser('export')
     .argument('<name>', 'a name, or the beginning of an id')
     .argument('<destination>', 'a directory (OCI layout), a file ending in .tar, or - for standard output')
     .option('--format <format>', 'oci, or docker: an archive for docker load', 'oci')
-    .option('--name <name>', 'the name to give the image, instead of its own', collect, [])
-    .parse(args, { from: 'user' });
+    .option('--name <name>', 'the name to give the image, instead of its own', collect, []);
+}
+
+/** `tsaufs docker export`. */
+export async function dockerExportCommand(args: string[]): Promise<number> {
+  const command = dockerExportParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { format: string; name: string[] }>();
   const [name, destination] = command.args;
   const format = exportFormat(flags.format, destination);

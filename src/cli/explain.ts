@@ -22,9 +22,8 @@ Examples:
   tsaufs explain --json ./container/002 | jq '.[].actions'
 `;
 
-function parser() {
-  return parserFor('explain', 'Tell which branch a path of a union comes from, what hides the others, and what a change would do.')
-    .usage('[--json] [-o OPTIONS] PATH…')
+export function explainParser() {
+  return parserFor('explain')
     .argument('<path...>', 'in a mounted union; with -o, from the root of the union')
     .option('-o, --options <options>', 'branches and options as for mount, of a union that need not be mounted', collect, [])
     .option('--color <when>', 'always, never or auto', 'auto')
@@ -34,7 +33,7 @@ function parser() {
 
 /** `tsaufs explain`. Exit status 1 where a path is not seen. */
 export function explainCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = explainParser().parse(args, { from: 'user' });
   const flags = command.opts<{ json?: true; options: string[]; color: string }>();
   const colours = coloursFor(flags.color, process.stdout);
   if (command.args.includes('')) throw new UsageError('an empty path; name a file or directory of the union');

@@ -26,9 +26,8 @@ Examples:
 The unions are processes of their own. They stay mounted when this program ends, and it finds them when it is started again.
 `;
 
-function parser() {
-  return parserFor('graphdriver', 'Serve Docker Engine as a storage driver, until ended by a signal (SIGTERM, ^C).')
-    .usage('[-v] [--socket PATH]')
+export function graphdriverParser() {
+  return parserFor('graphdriver')
     .option('-s, --socket <path>', 'where Docker finds it; its name is the storage driver\'s', `${PLUGINS}/tsaufs.sock`)
     .option('-v, --verbose', 'tell of each call')
     .allowExcessArguments(false)
@@ -37,7 +36,7 @@ function parser() {
 
 /** `tsaufs graphdriver`. Returns when a signal has ended it and what was being done is done. */
 export async function graphdriverCommand(args: string[]): Promise<number> {
-  const flags = parser().parse(args, { from: 'user' }).opts<{ socket: string; verbose?: true }>();
+  const flags = graphdriverParser().parse(args, { from: 'user' }).opts<{ socket: string; verbose?: true }>();
   if (process.geteuid!() !== 0) throw new MountError('the graph driver serves Docker, and must be run by root');
   if (!existsSync('/dev/fuse')) throw new MountError('no /dev/fuse, without which no container can be mounted: load it with modprobe fuse');
   const socket = path.resolve(flags.socket);

@@ -13,17 +13,19 @@ import { branchDirectories, mountedOn } from './layer-mount.js';
 import { collect } from './parser.js';
 import { imageParser, openStore, say, waiting, warn, type StoreFlags } from './image-store.js';
 
-/** `tsaufs image commit` */
-export async function imageCommit(args: string[]): Promise<number> {
-  const command = imageParser('commit', 'Make an image of what has changed in a container.')
-    .usage('[-m MESSAGE] [-a AUTHOR] [-c INSTRUCTION] MOUNTPOINT|CONTAINER [NAME[:TAG]]')
+export function imageCommitParser() {
+  return imageParser('commit')
     .argument('<container>', 'where it is mounted, or the beginning of its id')
     .argument('[name]', 'what to call the image')
     .option('-m, --message <text>', 'is shown by image history')
     .option('-a, --author <name>', 'such as "Jane Doe <jane@example.org>"')
     .option('-c, --change <instruction>', 'how the image is run, in a Dockerfile\'s words: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR', collect, [])
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' });
+    .allowExcessArguments(false);
+}
+
+/** `tsaufs image commit` */
+export async function imageCommit(args: string[]): Promise<number> {
+  const command = imageCommitParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { message?: string; author?: string; change: string[] }>();
   const [written, name] = command.args as [string, string | undefined];
   const mounted = mountOf(written);

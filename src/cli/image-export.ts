@@ -7,15 +7,17 @@ import { exportedStoreImage } from '../layers/store/export.js';
 import { exportFormat } from './image-arguments.js';
 import { imageParser, openStore, say, waiting, warn, type StoreFlags } from './image-store.js';
 
-/** `tsaufs image export` */
-export async function imageExport(args: string[]): Promise<number> {
-  const command = imageParser('export', 'Write an image for others: as an OCI layout, or as an archive for docker load.')
-    .usage('[--format oci|docker] NAME DESTINATION')
+export function imageExportParser() {
+  return imageParser('export')
     .argument('<name>', 'a name, or the beginning of an id')
     .argument('<destination>', 'a directory (OCI layout; added to one that is there), a file ending in .tar, or - for standard output')
     .option('--format <format>', 'oci, or docker: an archive for docker load', 'oci')
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' });
+    .allowExcessArguments(false);
+}
+
+/** `tsaufs image export` */
+export async function imageExport(args: string[]): Promise<number> {
+  const command = imageExportParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { format: string }>();
   const [written, destination] = command.args;
   const format = exportFormat(flags.format, destination);

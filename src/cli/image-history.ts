@@ -5,15 +5,17 @@ import { findImage, readNamesOfImages } from '../layers/store/repositories.js';
 import { bytesText, columns, cut, timeText } from './table.js';
 import { imageParser, openStore, type StoreFlags } from './image-store.js';
 
-/** `tsaufs image history` */
-export function imageHistory(args: string[]): Promise<number> {
-  const command = imageParser('history', 'Show how an image came about, the last step first.')
-    .usage('[--json] NAME')
+export function imageHistoryParser() {
+  return imageParser('history')
     .argument('<name>', 'a name, or the beginning of an id')
     .option('--json', 'as JSON')
     .option('--no-trunc', 'do not cut long lines')
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' });
+    .allowExcessArguments(false);
+}
+
+/** `tsaufs image history` */
+export function imageHistory(args: string[]): Promise<number> {
+  const command = imageHistoryParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { json?: true; trunc: boolean }>();
   const { paths } = openStore(flags);
   const { id } = findImage(command.args[0], readNamesOfImages(paths), listImages(paths));

@@ -6,17 +6,19 @@ import { ImageStore } from '../layers/store/store.js';
 import { ImportProgress } from './import-progress.js';
 import { imageParser, say, waiting, warn, type StoreFlags } from './image-store.js';
 
-/** `tsaufs image import` */
-export async function imageImport(args: string[]): Promise<number> {
-  const command = imageParser('import', 'Take images into the store: from an archive of docker save, or an OCI layout (a directory or an archive).')
-    .usage('[--name NAME[:TAG]] [--platform OS/ARCH] ARCHIVE|OCI-LAYOUT[:TAG]')
+export function imageImportParser() {
+  return imageParser('import')
     .argument('<source>', 'a file or directory; with :TAG only the image of that name')
     .option('-n, --name <name>', 'the name to give the image, instead of the one it has there')
     .option('--platform <platform>', 'which one to take where there are several (default: this machine\'s)')
     .option('-q, --quiet', 'print only the image\'s id')
     .option('--skip-unsupported', 'leave out devices and attributes that cannot be made here, with a warning')
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' });
+    .allowExcessArguments(false);
+}
+
+/** `tsaufs image import` */
+export async function imageImport(args: string[]): Promise<number> {
+  const command = imageImportParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { name?: string; platform?: string; quiet?: true; skipUnsupported?: true }>();
   const platform = flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform) };
   const progress = new ImportProgress();

@@ -4,13 +4,16 @@ import { mountedOn } from './layer-mount.js';
 import { bytesText, columns, timeText } from './table.js';
 import { imageParser, openStore, say, warn, type StoreFlags } from './image-store.js';
 
-/** `tsaufs image list` */
-export function imageList(args: string[]): Promise<number> {
-  const command = imageParser('list', 'List the images, and the containers made from them.')
+export function imageListParser() {
+  return imageParser('list')
     .option('--json', 'as JSON')
     .option('-q, --quiet', 'print only ids of images')
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' });
+    .allowExcessArguments(false);
+}
+
+/** `tsaufs image list` */
+export function imageList(args: string[]): Promise<number> {
+  const command = imageListParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { json?: true; quiet?: true }>();
   const { images, containers, problems } = listStore(openStore(flags).paths);
   for (const problem of problems) warn(problem);

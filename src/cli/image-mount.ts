@@ -12,18 +12,20 @@ import { mountedOn, mountLayers } from './layer-mount.js';
 import { collect } from './parser.js';
 import { imageParser, openStore, say, waiting, type StoreFlags } from './image-store.js';
 
-/** `tsaufs image mount` */
-export async function imageMount(args: string[]): Promise<number> {
-  const command = imageParser('mount', 'Mount an image with a new container layer on top, or a container that there is.')
-    .usage('[--read-only] [--no-init] NAME|CONTAINER MOUNTPOINT')
+export function imageMountParser() {
+  return imageParser('mount')
     .argument('<name>', 'an image\'s name, or the beginning of an image\'s or container\'s id')
     .argument('<mountpoint>', 'a directory')
     .option('-r, --read-only', 'only the image, and no container')
     .option('--no-init', 'without the layer of mount points (/dev/console, /etc/hosts…) that Docker puts below a container\'s')
     .option('-o, --option <options>', 'more mount options, as for tsaufs mount', collect, [])
     .option('-q, --quiet', 'do not print the container\'s id')
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' });
+    .allowExcessArguments(false);
+}
+
+/** `tsaufs image mount` */
+export async function imageMount(args: string[]): Promise<number> {
+  const command = imageMountParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { readOnly?: true; init: boolean; option: string[]; quiet?: true }>();
   const [name, mountpoint] = command.args;
   const store = openStore(flags);

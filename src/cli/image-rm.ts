@@ -3,13 +3,15 @@ import { removeFromStore } from '../layers/store/remove.js';
 import { mountedOn } from './layer-mount.js';
 import { imageParser, openStore, say, waiting, type StoreFlags } from './image-store.js';
 
+export function imageRmParser() {
+  return imageParser('rm')
+    .argument('<names...>', 'names, or the beginnings of ids')
+    .option('-f, --force', 'also an image with several names, and the containers made from it');
+}
+
 /** `tsaufs image rm` */
 export async function imageRm(args: string[]): Promise<number> {
-  const command = imageParser('rm', 'Remove names, images with the layers that nothing else has, and containers.')
-    .usage('[--force] NAME|CONTAINER…')
-    .argument('<names...>', 'names, or the beginnings of ids')
-    .option('-f, --force', 'also an image with several names, and the containers made from it')
-    .parse(args, { from: 'user' });
+  const command = imageRmParser().parse(args, { from: 'user' });
   const flags = command.opts<StoreFlags & { force?: true }>();
   const store = openStore(flags);
   return withLock(store, 'exclusive', waiting, () => {

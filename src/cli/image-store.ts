@@ -8,8 +8,8 @@ export interface StoreFlags {
   store: string;
 }
 
-export function imageParser(name: string, description: string): Command {
-  return parserFor(`image ${name}`, description)
+export function imageParser(name: string): Command {
+  return parserFor(`image ${name}`)
     .option('--store <directory>', 'where images are kept', ImageStore.defaultRoot());
 }
 

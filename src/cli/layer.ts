@@ -9,23 +9,6 @@ import { parserFor } from './parser.js';
 import { ProgressLine } from './progress.js';
 import { UsageError } from './status.js';
 
-const text = `Usage: tsaufs layer apply [--into] LAYER DIR
-       tsaufs layer pack [-o FILE] [--gzip] DIR|MOUNTPOINT
-
-Container layers, as archives and as branches; see tsaufs layer apply --help, tsaufs layer pack --help.
-`;
-
-/** `tsaufs layer apply` and `tsaufs layer pack`. */
-export async function layerCommand([action, ...args]: string[]): Promise<number> {
-  if (action === 'apply') return applyCommand(args);
-  if (action === 'pack') return packCommand(args);
-  if (action === '--help' || action === '-h') {
-    process.stdout.write(text);
-    return 0;
-  }
-  throw new UsageError(`${(action as string | undefined) === undefined ? 'apply or pack?' : `there is no "layer ${action}"`}; see tsaufs layer --help`);
-}
-
 const applyExamples = `
 Prints the layer's diff id, the digest of its uncompressed archive, and the digest of LAYER itself.
 What is refused leaves nothing behind. An ordinary user gets all files as his own, and may not make devices.
@@ -46,9 +29,8 @@ interface ApplyFlags {
   json?: true;
 }
 
-function applyParser() {
-  return parserFor('layer apply', 'Make a branch of a layer\'s archive (tar; plain, gzip or zstd). Whiteouts become AUFS\'s files.')
-    .usage('[--into] LAYER DIR')
+export function layerApplyParser() {
+  return parserFor('layer apply')
     .argument('<layer>', 'the archive; - for standard input')
     .argument('<directory>', 'must not exist, but with --into')
     .option('--into', 'add to a directory that exists')
@@ -62,8 +44,9 @@ function applyParser() {
     .addHelpText('after', applyExamples);
 }
 
-async function applyCommand(args: string[]): Promise<number> {
-  const command = applyParser().parse(args, { from: 'user' });
+/** `tsaufs layer apply`. */
+export async function layerApplyCommand(args: string[]): Promise<number> {
+  const command = layerApplyParser().parse(args, { from: 'user' });
   const [layer, directory] = command.args;
   const flags = command.opts<ApplyFlags>();
   if (directory === '') throw new UsageError('the directory is empty');
@@ -103,9 +86,8 @@ Examples:
   tsaufs layer pack --gzip ./image1 > layer.tar.gz
 `;
 
-function packParser() {
-  return parserFor('layer pack', 'Pack a branch as a layer\'s archive.')
-    .usage('[-o FILE] [--gzip] DIR|MOUNTPOINT')
+export function layerPackParser() {
+  return parserFor('layer pack')
     .argument('<path>', 'the directory of a branch, or a mount point')
     .option('-o, --output <file>', 'where to; it appears when it is complete. Default: standard output')
     .option('-z, --gzip', 'compress it')
@@ -114,8 +96,9 @@ function packParser() {
     .addHelpText('after', packExamples);
 }
 
-async function packCommand(args: string[]): Promise<number> {
-  const command = packParser().parse(args, { from: 'user' });
+/** `tsaufs layer pack`. */
+export async function layerPackCommand(args: string[]): Promise<number> {
+  const command = layerPackParser().parse(args, { from: 'user' });
   const flags = command.opts<{ output?: string; gzip?: true; json?: true }>();
   if (flags.output === undefined && process.stdout.isTTY) throw new UsageError('the archive is not for a terminal; give -o FILE, or send it elsewhere');
   const [{ branchAt }, { packLayer }] = await Promise.all([import('./top-branch.js'), import('../layers/pack.js')]);

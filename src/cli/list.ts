@@ -9,9 +9,8 @@ Examples:
   tsaufs list --json | jq -r '.[].log'
 `;
 
-function parser() {
-  return parserFor('list', 'Show the mounted unions: yours and those of root.')
-    .usage('[-v [--gc]] [--json]')
+export function listParser() {
+  return parserFor('list')
     .option('-v, --verbose', 'with options, and numbers of inodes, descriptors and memory')
     .option('--gc', 'with -v: collect garbage before measuring, while the mount waits up to a second')
     .option('--json', 'as one JSON array, with everything there is to know')
@@ -23,7 +22,7 @@ type Shown = ListedMount & { numbers?: MountNumbers };
 
 /** `tsaufs list`. */
 export async function listCommand(args: string[]): Promise<number> {
-  const flags = parser().parse(args, { from: 'user' }).opts<{ json?: true; verbose?: true; gc?: true }>();
+  const flags = listParser().parse(args, { from: 'user' }).opts<{ json?: true; verbose?: true; gc?: true }>();
   const mounts: Shown[] = flags.verbose ? await Promise.all(listMounts().map((mount) => withNumbers(mount, flags.gc ?? false))) : listMounts();
   process.stdout.write(flags.json ? `${JSON.stringify(mounts, null, 2)}\n` : table(mounts, flags.verbose ?? false));
   return 0;

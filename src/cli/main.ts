@@ -1,28 +1,7 @@
 #!/usr/bin/env node
 /** `tsaufs`: finds the command and hands over. A command's file is loaded only when it is the one. */
+import { commands, findCommand, findEntry, isGroup } from './commands.js';
 import { exitStatus, UsageError } from './status.js';
-
-type Command = (args: string[]) => Promise<number>;
-
-const commands: Record<string, () => Promise<Command>> = {
-  mount: async () => (await import('./mount.js')).mountCommand,
-  remount: async () => (await import('./remount.js')).remountCommand,
-  umount: async () => (await import('./umount.js')).umountCommand,
-  unmount: async () => (await import('./umount.js')).umountCommand,
-  list: async () => (await import('./list.js')).listCommand,
-  explain: async () => (await import('./explain.js')).explainCommand,
-  tree: async () => (await import('./tree.js')).treeCommand,
-  trace: async () => (await import('./trace.js')).traceCommand,
-  diff: async () => (await import('./diff.js')).diffCommand,
-  layer: async () => (await import('./layer.js')).layerCommand,
-  graphdriver: async () => (await import('./graphdriver.js')).graphdriverCommand,
-  image: async () => (await import('./image.js')).imageCommand,
-  docker: async () => (await import('./docker.js')).dockerCommand,
-  check: async () => (await import('./check.js')).checkCommand,
-  plink: async () => (await import('./plink.js')).plinkCommand,
-  busy: async () => (await import('./busy.js')).busyCommand,
-  help: async () => (await import('./help.js')).helpCommand,
-};
 
 /** The programs of aufs-util, where links of such names lead to this one: the command, and its arguments in our order. */
 const oldNames: Record<string, (args: string[]) => string[]> = {
@@ -39,12 +18,17 @@ function asCalled(program: string, args: string[]): string[] {
 
 async function run(args: string[]): Promise<number> {
   const [first, ...rest] = args;
-  if (args.length === 0) return (await commands['help']())([]);
-  if (Object.hasOwn(commands, first)) return (await commands[first]())(rest);
-  if (first === '--help' || first === '-h') return (await commands['help']())(rest);
+  if (args.length === 0) return runCommand('help', []);
+  const entry = findEntry(commands, first);
+  if (entry !== undefined) return isGroup(entry) ? (await import('./help.js')).runGroup(entry, rest) : runCommand(first, rest);
+  if (first === '--help' || first === '-h') return runCommand('help', rest);
   if (first === '--version' || first === '-V') return (await import('./help.js')).printVersion();
-  if (isHelperForm(args)) return (await commands['mount']())(args);
+  if (isHelperForm(args)) return runCommand('mount', args);
   throw new UsageError(`there is no command "${first}"; see tsaufs --help`);
+}
+
+async function runCommand(name: string, args: string[]): Promise<number> {
+  return (await findCommand(name).load()).run(args);
 }
 
 /**

@@ -24,9 +24,8 @@ Examples:
       /etc/fstab: none /mnt fuse.tsaufs br=/rw:/ro 0 0
 `;
 
-function parser() {
-  return parserFor('mount', 'Mount a union of directories, described by options in the manner of aufs(5).')
-    .usage('[-f] [-v] -o OPTIONS [SOURCE] MOUNTPOINT')
+export function mountParser() {
+  return parserFor('mount')
     .argument('[arguments...]', 'SOURCE, such as none, is only shown; MOUNTPOINT is a directory')
     .option('-o, --option <options>', 'br=BRANCH[=PERM]:BRANCH… and other mount options, separated by commas', collect, [])
     .option('-f, --foreground', 'stay in the foreground')
@@ -42,7 +41,7 @@ function parser() {
 
 /** `tsaufs mount`. Returns the exit status once the mount answers, with -f once it has ended. */
 export async function mountCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = mountParser().parse(args, { from: 'user' });
   const flags = command.opts<MountFlags>();
   const { source, mountpoint } = places(command.args);
   const texts = optionTexts(args, flags);

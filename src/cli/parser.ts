@@ -1,13 +1,15 @@
 import { Command } from 'commander';
+import { findCommand } from './commands.js';
 
 /**
- * A command of tsaufs for commander: its errors are one line in our manner, and are thrown instead of ending the
- * process, so that every exit status is decided in main.ts.
+ * A command of tsaufs for commander, described as in commands.ts: its errors are one line in our manner, and are thrown
+ * instead of ending the process, so that every exit status is decided in main.ts.
  */
-export function parserFor(name: string, description: string): Command {
-  const command = new Command(`tsaufs ${name}`);
-  return command
-    .description(description)
+export function parserFor(name: string): Command {
+  const { summary, usage } = findCommand(name);
+  return new Command(`tsaufs ${name}`)
+    .description(summary)
+    .usage(usage.join(`\n       tsaufs ${name} `))
     .helpOption('-h, --help', 'show this help')
     .exitOverride()
     .configureOutput({

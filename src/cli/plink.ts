@@ -20,9 +20,8 @@ Examples:
 const actions = ['list', 'cpup', 'flush'] as const;
 type Action = typeof actions[number];
 
-function parser() {
-  return parserFor('plink', 'Show pseudo-links, the hard links that reach across branches, or make them real.')
-    .usage('list|cpup|flush [-n] [--json] MOUNTPOINT')
+export function plinkParser() {
+  return parserFor('plink')
     .argument('<action>', 'list, cpup or flush')
     .argument('<mountpoint>', 'where the union is mounted')
     .option('-n, --dry-run', 'say what would be done, and change nothing')
@@ -33,7 +32,7 @@ function parser() {
 
 /** `tsaufs plink`. */
 export async function plinkCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = plinkParser().parse(args, { from: 'user' });
   const { json, dryRun = false } = command.opts<{ json?: true; dryRun?: true }>();
   const [action, mountpoint] = command.args;
   if (!isAction(action)) throw new UsageError(`"${action}" is not something to do with pseudo-links; it is list, cpup or flush`);

@@ -15,9 +15,8 @@ Examples:
   tsaufs mount -o remount,ro /mnt
 `;
 
-function parser() {
-  return parserFor('remount', 'Change a mounted union: its branches and options.')
-    .usage('[-v] -o OPTIONS MOUNTPOINT')
+export function remountParser() {
+  return parserFor('remount')
     .argument('<mountpoint>', 'where it is mounted')
     .option('-o, --option <options>', 'what to change, separated by commas', collect, [])
     .option('-v, --verbose', 'say what is done')
@@ -27,7 +26,7 @@ function parser() {
 
 /** `tsaufs remount`. */
 export async function remountCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = remountParser().parse(args, { from: 'user' });
   const flags = command.opts<{ option: string[]; verbose?: true }>();
   if (flags.option.length === 0) {
     throw new UsageError('nothing to change; usage: tsaufs remount -o append=BRANCH MOUNTPOINT');

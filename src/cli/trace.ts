@@ -19,9 +19,8 @@ Examples:
   tsaufs trace -x lookup -p '*.conf' --json ./container | jq .
 `;
 
-function parser() {
-  return parserFor('trace', 'Show what happens in a mounted union as it happens: a line an event.')
-    .usage('[-k KIND,…] [-x KIND,…] [-p PATH]… [--json] [-v] MOUNTPOINT')
+export function traceParser() {
+  return parserFor('trace')
     .argument('<mountpoint>', 'where it is mounted')
     .option('-k, --kind <kinds>', 'these kinds of events only, separated by commas', collect, [])
     .option('-x, --except <kinds>', 'all but these kinds', collect, [])
@@ -34,7 +33,7 @@ function parser() {
 
 /** `tsaufs trace`. */
 export async function traceCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = traceParser().parse(args, { from: 'user' });
   const flags = command.opts<{ kind: string[]; except: string[]; path: string[]; json?: true; verbose?: true }>();
   const [mountpoint] = command.args;
   if (mountpoint === '') throw new UsageError('the mount point is empty');

@@ -28,9 +28,8 @@ interface Flags {
   json?: true;
 }
 
-function parser() {
-  return parserFor('tree', 'Show the merged tree of a union, and the branch that each name comes from.')
-    .usage('[-L LEVELS] [-a] [--json] DIRECTORY | -o OPTIONS [DIRECTORY]')
+export function treeParser() {
+  return parserFor('tree')
     .argument('[directory]', 'a mount point, or a directory in a union; with -o, from the root of the union')
     .option('-L, --level <levels>', 'so many levels only')
     .option('-a, --all', 'what is hidden too, whiteouts, and opaque marks')
@@ -43,7 +42,7 @@ function parser() {
 
 /** `tsaufs tree`. */
 export function treeCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = treeParser().parse(args, { from: 'user' });
   const flags = command.opts<Flags>();
   const written = command.args.at(0) ?? (flags.options.length > 0 ? '/' : undefined);
   if (written === undefined || written === '') throw new UsageError('name a mount point, or branches with -o br=DIR:DIR; see tsaufs tree --help');

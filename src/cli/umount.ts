@@ -9,9 +9,8 @@ Examples:
       /mnt is free at once; who has files open there can go on with them
 `;
 
-function parser() {
-  return parserFor('umount', 'Unmount unions, and wait until their processes have cleaned up.')
-    .usage('[-l] [-i] MOUNTPOINT…')
+export function umountParser() {
+  return parserFor('umount')
     .argument('<mountpoints...>', 'where they are mounted')
     .option('-l, --lazy', 'detach a union that is in use')
     .option('-i, --internal-only', 'leave pseudo-links in .wh..wh.plnk as they are, as umount -i does with AUFS')
@@ -22,7 +21,7 @@ function parser() {
 
 /** `tsaufs umount`. Tries every mount point it was given; the status is 1 if one could not be unmounted. */
 export async function umountCommand(args: string[]): Promise<number> {
-  const command = parser().parse(args, { from: 'user' });
+  const command = umountParser().parse(args, { from: 'user' });
   const flags = command.opts<{ lazy?: true; internalOnly?: true; verbose?: true }>();
   if (command.args.includes('')) throw new UsageError('the mount point is empty');
   let status = 0;
