@@ -1,9 +1,9 @@
 import type { Action, Step } from '../inspect/actions.js';
 import { NEW_NAME } from '../inspect/actions.js';
-import { explain, type Explanation } from '../inspect/explain.js';
+import { explain, explanationAsText, type Explanation } from '../inspect/explain.js';
 import type { HiddenBy, OnBranch } from '../inspect/layers.js';
 import { shownName } from '../layers/error.js';
-import { branchLabels, escaped } from './branch-labels.js';
+import { branchLabels, escaped } from '../inspect/branch-labels.js';
 import { coloursFor, type Colours } from './colours.js';
 import { Looks } from './looked-at.js';
 import { collect, parserFor } from './parser.js';
@@ -43,18 +43,11 @@ export function explainCommand(args: string[]): Promise<number> {
       const { look, path } = looks.at(written);
       return explain(look.u, path);
     });
-    process.stdout.write(flags.json ? `${JSON.stringify(all.map(asText), null, 2)}\n` : all.map((each) => textOf(each, colours)).join('\n'));
+    process.stdout.write(flags.json ? `${JSON.stringify(all.map(explanationAsText), null, 2)}\n` : all.map((each) => textOf(each, colours)).join('\n'));
     return Promise.resolve(all.every(({ error }) => error === null) ? 0 : 1);
   } finally {
     looks.close();
   }
-}
-
-/** Names become text: bytes that are no UTF-8 are U+FFFD. */
-function asText(told: Explanation): unknown {
-  const paths = new Set(['path', 'failsAt']);
-  return JSON.parse(JSON.stringify(told, (key, value: unknown) => paths.has(key) && typeof value === 'string' ?
-    Buffer.from(value, 'latin1').toString('utf8') : value));
 }
 
 function textOf(told: Explanation, colours: Colours): string {

@@ -2,7 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { listMounts } from '../daemon/list.js';
+import { optionsInForce } from '../daemon/look-at-mount.js';
 import { mountAt, mountType, readMountTable } from '../daemon/mount-table.js';
 import { InspectError } from '../inspect/error.js';
 import { type Look, openLook } from '../inspect/look.js';
@@ -30,7 +30,7 @@ export class Looks {
       return { look: this.open('', () => ({ union: this.given() })), path: nameFromText(inUnion(written)) };
     }
     const { absolute, mountpoint, device } = mountOf(written);
-    return { look: this.open(mountpoint, () => ({ union: optionsOf(mountpoint), device })), path: nameFromText(absolute.slice(mountpoint.length)) };
+    return { look: this.open(mountpoint, () => ({ union: optionsInForce(mountpoint || '/'), device })), path: nameFromText(absolute.slice(mountpoint.length)) };
   }
 
   private given(): UnionOptions {
@@ -93,10 +93,4 @@ function resolved(absolute: string): string {
       missing.unshift(path.basename(parent));
     }
   }
-}
-
-function optionsOf(mountpoint: string): UnionOptions {
-  const mount = listMounts().find((each) => each.mountpoint === (mountpoint || '/') && each.status === 'running');
-  if (mount === undefined) throw new InspectError(`the union on ${mountpoint} is not yours to look at, or its process is gone; see tsaufs list`);
-  return parseMountOptions([mount.options], '/').union;
 }

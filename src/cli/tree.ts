@@ -3,7 +3,7 @@ import { isCut, treeOf } from '../inspect/tree.js';
 import type { OnBranch } from '../inspect/layers.js';
 import { permissionText } from '../union/branch.js';
 import { shownName } from '../layers/error.js';
-import { branchLabels, escaped } from './branch-labels.js';
+import { branchLabels, escaped } from '../inspect/branch-labels.js';
 import { coloursFor, type Colours } from './colours.js';
 import { Looks } from './looked-at.js';
 import { collect, parserFor } from './parser.js';

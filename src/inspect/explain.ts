@@ -2,6 +2,7 @@
 
 import { errnoName } from '../posix/errno.js';
 import { S } from '../posix/stat.js';
+import { decodeName } from '../union/name.js';
 import type { UnionState } from '../union/state.js';
 import { type Action, actionsOn } from './actions.js';
 import { type EntryType, entryType } from './entry.js';
@@ -48,4 +49,10 @@ export function explain(u: UnionState, path: string): Explanation {
   } finally {
     leave(u, walk);
   }
+}
+
+/** For JSON: paths become text, bytes that are no UTF-8 U+FFFD. */
+export function explanationAsText(told: Explanation): Explanation {
+  const paths = new Set(['path', 'failsAt']);
+  return JSON.parse(JSON.stringify(told, (key, value: unknown) => paths.has(key) && typeof value === 'string' ? decodeName(value) : value)) as Explanation;
 }

@@ -44,7 +44,7 @@ export interface OnBranch {
 }
 
 /** One name on a branch. */
-interface Level {
+export interface Level {
   entry: Entry | null;
   whiteout: Mark;
   opaque: Mark;
@@ -52,49 +52,91 @@ interface Level {
 
 const st = new Stat();
 
-/** What the branches have of a path, top to bottom. */
-export function layersOf(u: UnionState, walk: Walk): OnBranch[] {
-  const all = u.branches.map((branch) => levelsOn(u, walk, branch));
-  const node = found(walk);
-  return u.branches.map((branch) => {
-    const { entry, whiteout, opaque } = all[branch.index][walk.names.length];
-    let state: OnBranch['state'] = entry === null ? 'absent' : 'hidden';
-    if (node?.top === branch) state = 'seen';
-    else if (node !== null && node.layerOf(branch) >= 0) state = 'merged';
-    return {
-      branch: branch.index, directory: branch.path, permission: permissionText(branch.spec), writable: branch.writable,
-      state, entry, whiteout, opaque,
-      hiddenBy: state === 'hidden' ? whatHides(walk, all, branch) : null,
-    };
-  });
+/** A directory on the branches, entered once for all names in it. */
+export interface Entered {
+  /** By branch. */
+  readonly places: readonly Place[];
+  close(): void;
 }
 
-/** What the branch has of each name of the path; first of its root. Directories that the union found are entered where it found them. */
-function levelsOn(u: UnionState, walk: Walk, branch: Branch): Level[] {
-  const own: number[] = [];
-  const levels: Level[] = [level(u, branch, branch.root, '.')];
+export interface Place {
+  /** What the branch has of each name on the way to the directory, first of its root. */
+  readonly levels: readonly Level[];
+  /** Of the directory, negative where the branch has none. */
+  readonly fd: number;
+  /** All names in it, where they were read: others need not be asked for. */
+  names?: ReadonlySet<string>;
+}
+
+/** What the branches have of a path, top to bottom. `entered`: the directory that holds its last name. */
+export function layersOf(u: UnionState, walk: Walk, entered?: Entered): OnBranch[] {
+  const holder = entered ?? enter(u, walk, walk.names.length - 1);
   try {
-    let fd = branch.root;
-    for (const [i, name] of walk.names.entries()) {
-      const parent = i < walk.nodes.length && walk.nodes[i].isDirectory ? walk.nodes[i] : undefined;
-      const layer = parent?.layerOf(branch) ?? -1;
-      if (parent !== undefined && layer >= 0) fd = u.directory(parent, layer);
-      else if (fd >= 0 && i > 0) {
-        fd = openat(fd, walk.names[i - 1], O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
-        if (fd >= 0) own.push(fd);
-      }
-      levels.push(fd < 0 ? { entry: null, whiteout: null, opaque: null } : level(u, branch, fd, name));
-    }
-    return levels;
+    const all = u.branches.map((branch) => levelsOn(u, walk, branch, holder));
+    return u.branches.map((branch) => onBranch(walk, all, branch));
   } finally {
-    for (const fd of own) close(fd);
+    if (entered === undefined) holder.close();
   }
 }
 
-function level(u: UnionState, branch: Branch, fd: number, name: string): Level {
+function onBranch(walk: Walk, all: readonly Level[][], branch: Branch): OnBranch {
+  const node = found(walk);
+  const { entry, whiteout, opaque } = all[branch.index][walk.names.length];
+  let state: OnBranch['state'] = entry === null ? 'absent' : 'hidden';
+  if (node?.top === branch) state = 'seen';
+  else if (node !== null && node.layerOf(branch) >= 0) state = 'merged';
+  return {
+    branch: branch.index, directory: branch.path, permission: permissionText(branch.spec), writable: branch.writable,
+    state, entry, whiteout, opaque,
+    hiddenBy: state === 'hidden' ? whatHides(walk, all, branch) : null,
+  };
+}
+
+/** What the branch has of each name of the path; first of its root. */
+function levelsOn(u: UnionState, { names }: Walk, branch: Branch, { places }: Entered): Level[] {
+  const place = places[branch.index];
+  return names.length === 0 ? [...place.levels] : [...place.levels, levelAt(u, branch, place.fd, names[names.length - 1], place.names)];
+}
+
+/** Enters the first `depth` names of a path. Directories that the union found are entered where it found them. */
+export function enter(u: UnionState, walk: Walk, depth: number): Entered {
+  const own: number[] = [];
+  const closeAll = (): void => {
+    for (const fd of own) close(fd);
+  };
+  try {
+    return { places: u.branches.map((branch) => enterOn(u, walk, depth, branch, own)), close: closeAll };
+  } catch (error) {
+    closeAll();
+    throw error;
+  }
+}
+
+function enterOn(u: UnionState, { names, nodes }: Walk, depth: number, branch: Branch, own: number[]): Place {
+  const levels: Level[] = [level(u, branch, branch.root, '.')];
+  let fd = branch.root;
+  for (let i = 0; i <= depth; i++) {
+    const node = i < nodes.length && nodes[i].isDirectory ? nodes[i] : undefined;
+    const layer = node?.layerOf(branch) ?? -1;
+    if (i > 0) levels.push(levelAt(u, branch, fd, names[i - 1]));
+    if (node !== undefined && layer >= 0) fd = u.directory(node, layer);
+    else if (fd >= 0 && i > 0) {
+      fd = openat(fd, names[i - 1], O.PATH | O.DIRECTORY | O.NOFOLLOW, 0);
+      if (fd >= 0) own.push(fd);
+    }
+  }
+  return { levels, fd };
+}
+
+function levelAt(u: UnionState, branch: Branch, fd: number, name: string, names?: ReadonlySet<string>): Level {
+  return fd < 0 ? { entry: null, whiteout: null, opaque: null } : level(u, branch, fd, name, names);
+}
+
+function level(u: UnionState, branch: Branch, fd: number, name: string, names?: ReadonlySet<string>): Level {
+  const has = (each: string): boolean => (names?.has(each) ?? true) && statat(fd, each, st) >= 0;
   const mark = branch.whiteouts ? 'counts' : 'ignored';
-  let whiteout: Mark = name !== '.' && statat(fd, WHITEOUT_PREFIX + name, st) >= 0 ? mark : null;
-  if (statat(fd, name, st) < 0) return { entry: null, whiteout, opaque: null };
+  let whiteout: Mark = name !== '.' && has(WHITEOUT_PREFIX + name) ? mark : null;
+  if (!has(name)) return { entry: null, whiteout, opaque: null };
   if (u.options.overlayMarks && isWhiteoutDevice(st)) {
     whiteout ??= mark;
     if (mark === 'counts') return { entry: null, whiteout, opaque: null };

@@ -9,7 +9,7 @@ import { WHITEOUT_PREFIX, isReserved } from '../union/name.js';
 import type { Node } from '../union/node.js';
 import type { UnionState } from '../union/state.js';
 import type { EntryType } from './entry.js';
-import { type HiddenBy, type Mark, type OnBranch, layersOf } from './layers.js';
+import { type Entered, type HiddenBy, type Mark, type OnBranch, enter, layersOf } from './layers.js';
 import { InspectError } from './error.js';
 import { found, leave, namesOf, walkTo, type Walk } from './walk.js';
 
@@ -96,11 +96,7 @@ function tellHidden(entry: TreeEntry, layers: readonly OnBranch[]): boolean {
 
 function listInto(u: UnionState, walk: Walk, node: Node, entry: TreeEntry, all: boolean, depth: number): void {
   try {
-    const names = new Set<string>();
-    const listing = list(u, node);
-    for (let i = FIRST_NAME; i < listing.count; i++) if (!isReserved(listing.name(i))) names.add(listing.name(i));
-    if (all) addHiddenNames(u, walk, names);
-    entry.children = [...names].sort((a, b) => a < b ? -1 : 1).flatMap((name) => {
+    entry.children = namesIn(u, walk, node, all).flatMap((name) => {
       const child = entryAt(u, [...walk.names, name], name, all, depth - 1);
       return child === undefined ? [] : [child];
     });
@@ -110,31 +106,60 @@ function listInto(u: UnionState, walk: Walk, node: Node, entry: TreeEntry, all: 
   }
 }
 
-/** The names that any branch has in this directory, and those that whiteouts are of, wherever the union looks for them. */
-function addHiddenNames(u: UnionState, walk: Walk, names: Set<string>): void {
-  for (const branch of u.branches) {
-    const fds: number[] = [];
-    try {
-      let fd = openat(branch.root, '.', O.RDONLY | O.DIRECTORY, 0);
-      for (const name of ['', ...walk.names]) {
-        if (fd < 0) break;
-        fds.push(fd);
-        if (name !== '') fd = openat(fd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0);
-      }
-      if (fd < 0) continue;
-      if (fds.at(-1) !== fd) fds.push(fd);
-      must(readDirectory(fd, (name) => {
-        if (!isReserved(name)) names.add(name);
-        else if (!isReserved(name.slice(WHITEOUT_PREFIX.length))) names.add(name.slice(WHITEOUT_PREFIX.length));
-      }));
-    } finally {
-      for (const fd of fds) close(fd);
+/** The names in a directory, in the order of their bytes; with `all` also those that the union does not show. Throws Errno. */
+function namesIn(u: UnionState, walk: Walk, node: Node, all: boolean): string[] {
+  if (!all) return shownNames(u, node);
+  const entered = enter(u, walk, walk.names.length);
+  try {
+    return allNames(u, node, entered);
+  } finally {
+    entered.close();
+  }
+}
+
+function shownNames(u: UnionState, node: Node): string[] {
+  const names: string[] = [];
+  const listing = list(u, node);
+  for (let i = FIRST_NAME; i < listing.count; i++) if (!isReserved(listing.name(i))) names.push(listing.name(i));
+  return names.sort(byBytes);
+}
+
+/**
+ * The names in a directory that the union shows, that any branch has there, and those that whiteouts are of, wherever the union
+ * looks for them. What is on the branches is noted in `entered`. Throws Errno.
+ */
+export function allNames(u: UnionState, node: Node, entered: Entered): string[] {
+  const names = new Set(shownNames(u, node));
+  for (const place of entered.places) {
+    const read = readNames(place.fd);
+    if (read === undefined) continue;
+    place.names = read;
+    for (const name of read) {
+      const meant = isReserved(name) ? name.slice(WHITEOUT_PREFIX.length) : name;
+      if (!isReserved(meant)) names.add(meant);
     }
   }
+  return [...names].sort(byBytes);
+}
+
+/** Undefined where the branch has no such directory, or a closed one. */
+function readNames(place: number): ReadonlySet<string> | undefined {
+  const names = new Set<string>();
+  const fd = place < 0 ? place : openat(place, '.', O.RDONLY | O.DIRECTORY, 0);
+  if (fd < 0) return undefined;
+  try {
+    must(readDirectory(fd, (name) => void names.add(name)));
+    return names;
+  } finally {
+    close(fd);
+  }
+}
+
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }
 
 /** Whether a directory was left unopened for its depth. */
 export function isCut({ type, children, error }: TreeEntry): boolean {
   return type === 'directory' && children === undefined && error === undefined;
 }
-

@@ -29,7 +29,7 @@ export function walkTo(u: UnionState, names: readonly string[]): Walk {
   let errno = 0;
   for (const name of names) {
     const parent = nodes[nodes.length - 1];
-    const found = parent.isDirectory ? step(u, parent, name, stat) : E.ENOTDIR;
+    const found = parent.isDirectory ? childOf(u, parent, name, stat) : E.ENOTDIR;
     if (typeof found === 'number') {
       errno = found;
       break;
@@ -39,7 +39,8 @@ export function walkTo(u: UnionState, names: readonly string[]): Walk {
   return { names, nodes, stat, errno };
 }
 
-function step(u: UnionState, parent: Node, name: string, out: Stat): Node | number {
+/** The node of a name in a directory, or why there is none: an errno. Attributes in `out`. */
+export function childOf(u: UnionState, parent: Node, name: string, out: Stat): Node | number {
   try {
     return lookup(u, parent, name, out) ?? E.ENOENT;
   } catch (error) {
