@@ -69,23 +69,6 @@ export function poll(fds: readonly PollFd[], milliseconds: number): number {
   return result;
 }
 
-const pair = allocate(16);
-
-/**
- * Waits for input on two descriptors. Bit 0 of the result: the first has something to report (input, or an error or
- * hang-up that the next read will tell); bit 1: the second; 0: time is up; or -errno. Time as for poll.
- */
-export function poll2(fd1: number, fd2: number, milliseconds: number): number {
-  const words = pair.u32;
-  words[0] = fd1;
-  words[1] = POLL.IN;
-  words[2] = fd2;
-  words[3] = POLL.IN;
-  const result = sys5(NR.ppoll, pair.address, 2, putTimeout(milliseconds), 0, 0);
-  if (result <= 0) return result;
-  return (words[1] >>> 16 !== 0 ? 1 : 0) | (words[3] >>> 16 !== 0 ? 2 : 0);
-}
-
 /** pidfd_open(2), always close-on-exec: POLL.IN when the process ends. ENOSYS before Linux 5.3. */
 export function pidfdOpen(pid: number): number {
   return sys2(NR.pidfd_open, pid, 0);

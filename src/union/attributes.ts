@@ -55,7 +55,7 @@ const ANYTHING = SET.MODE | SET.UID | SET.GID | SET.SIZE | SET.ATIME | SET.MTIME
 export function setattr(u: UnionState, node: Node, handle: FileHandle | null, change: SetAttr, out: Stat): void {
   u.refresh(node);
   const { valid } = change;
-  u.watch?.ownAttributes(node);
+  u.watch?.own.attributes(node);
   if (valid & SET.SIZE) {
     setSize(u, node, handle, change);
     if (valid & ~SET.SIZE) setOthers(u, node, change, holdOpen(u, node));

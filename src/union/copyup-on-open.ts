@@ -15,8 +15,8 @@ export function copyUpOnOpen(u: UnionState, node: Node): void {
   if (target === null || node.parent === null) return;
   const { top, parent, name } = node;
   const { moo } = top.spec;
-  u.watch?.comes(parent, name);
-  u.watch?.goes(parent, name);
+  u.watch?.own.comes(parent, name);
+  u.watch?.own.goes(parent, name);
   copyUp(u, node, target);
   if (moo && !node.isDirectory) unlinkat(u.directoryOn(parent, top), name, 0);
 }

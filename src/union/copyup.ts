@@ -68,7 +68,7 @@ export function copyUpOpen(u: UnionState, node: Node, target: Branch, form = WHO
     return -1;
   }
   const { parent, name } = form.as ?? { parent: node.parent!, name: node.name };
-  u.watch?.comes(parent, name);
+  u.watch?.own.comes(parent, name);
   ensureDirectory(u, parent, target);
   const since = u.wantEvents ? performance.now() : 0;
   let ahead: CopyAhead | null = null;
@@ -272,7 +272,7 @@ function copyUpRemoved(u: UnionState, node: Node, target: Branch, form: CopyUpFo
 export function ensureDirectory(u: UnionState, node: Node, target: Branch): boolean {
   if (node.layerOf(target) >= 0) return false;
   if (node.removed || node.parent === null) throw new Errno(E.ENOENT);
-  u.watch?.comes(node.parent, node.name);
+  u.watch?.own.comes(node.parent, node.name);
   ensureDirectory(u, node.parent, target);
   const { parent } = node;
   puttingInto(u, parent, u.directoryOn(parent, target), () => copyDirectory(u, node, parent, target));

@@ -45,7 +45,7 @@ function prepare(u: UnionState, parent: Node, name: string, isDirectory: boolean
 
 function prepareAbsent(u: UnionState, parent: Node, name: string, isDirectory: boolean): Site {
   mustTakeEntries(u, parent);
-  u.watch?.comes(parent, name);
+  u.watch?.own.comes(parent, name);
   const branch = createBranch(u, parent, existing.whiteout, isDirectory);
   ensureDirectory(u, parent, branch);
   site.branch = branch;

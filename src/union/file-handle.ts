@@ -12,7 +12,7 @@ import { copyUp, copyUpOpen } from './copyup.js';
 import { copyUpOnOpen } from './copyup-on-open.js';
 import { killSuidgid } from './mode.js';
 import { PACE } from './pace.js';
-import { isAnotherThanOpen, openNode } from './place.js';
+import { openNode } from './place.js';
 import type { Node } from './node.js';
 import { copyUpBranch } from './policy.js';
 import { materializeNames } from './pseudo-link.js';
@@ -103,11 +103,6 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
   copyUpOnOpen(u, node);
   materializeNames(u, node);
   const fd = openOn(u, node, flags);
-  if (isAnotherThanOpen(u, node, fd)) {
-    // Replaced directly, and the kernel does not know yet: it shall look the name up again.
-    close(fd);
-    throw new Errno(E.ESTALE);
-  }
   try {
     return makeHandle(u, node, flags, fd, opened);
   } catch (error) {
@@ -117,7 +112,7 @@ export function open(u: UnionState, node: Node, flags: number, kill = false): Fi
 }
 
 function truncate(u: UnionState, node: Node, kill: boolean): void {
-  u.watch?.ownAttributes(node);
+  u.watch?.own.attributes(node);
   const fd = must(openNode(u, node, O.WRONLY));
   try {
     if (kill) killSuidgid(u, node, fd);
@@ -257,7 +252,7 @@ export function write(
   if (done !== null) return must(done);
   const fd = mustWrite(u, handle);
   if (kill) killSuidgid(u, handle.node, fd);
-  u.watch?.ownContent(handle.node);
+  u.watch?.own.content(handle.node);
   handle.node.writtenHere = true;
   const { branch } = handle;
   if (branch.pace !== PACE.MEMORY) return writeSlowly(u, branch, fd, address, size, offset);
@@ -270,7 +265,7 @@ export function passThrough(u: UnionState, handle: FileHandle): void {
   node.passed = true;
   node.cachedMtime = -1;
   if (!handle.branch.writable) u.leftBehind.count(node, 1);
-  if ((handle.flags & O.ACCMODE) !== O.RDONLY) u.watch?.writesPast(node);
+  if ((handle.flags & O.ACCMODE) !== O.RDONLY) u.watch?.own.writesPast(node);
 }
 
 export function release(u: UnionState, handle: FileHandle): void {
@@ -312,7 +307,7 @@ function tellLostError(handle: FileHandle): void {
 export function allocateSpace(u: UnionState, handle: FileHandle, mode: number, offset: number, length: number): void {
   const fd = mustWrite(u, handle);
   killFor(u, handle.node, fd);
-  u.watch?.ownContent(handle.node);
+  u.watch?.own.content(handle.node);
   handle.node.writtenHere = true;
   must(fallocate(fd, mode, offset, length));
 }
@@ -338,7 +333,7 @@ export function copyRange(
 ): number {
   const to = mustWrite(u, output);
   killFor(u, output.node, to);
-  u.watch?.ownContent(output.node);
+  u.watch?.own.content(output.node);
   output.node.writtenHere = true;
   return must(copyFileRange(follow(u, input), offIn, to, offOut, Math.min(length, COPY_RANGE_MOST), 0));
 }

@@ -29,7 +29,7 @@ export function link(u: UnionState, node: Node, newParent: Node, newName: string
   if (probe(u, newParent, newName, target)) throw new Errno(E.EEXIST);
 
   mustTakeEntries(u, newParent);
-  u.watch?.comes(newParent, newName);
+  u.watch?.own.comes(newParent, newName);
 
   const branch = linkBranch(u, newParent, node.top, target);
   // A link between branches would let a write through to the one that takes none.

@@ -9,7 +9,7 @@ import type { UnionState } from './state.js';
 
 /** `fd`: any descriptor of the node where it is now. */
 export function setMode(u: UnionState, node: Node, fd: number, mode: number): void {
-  u.watch?.ownAttributes(node);
+  u.watch?.own.attributes(node);
   must(fchmod(fd, mode));
 }
 

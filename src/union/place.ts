@@ -90,16 +90,6 @@ export function letGo(held: Held): void {
   if (held.own) close(held.fd);
 }
 
-/** Whether a descriptor just opened is of another file than the one that others have open under the same node. */
-export function isAnotherThanOpen(u: UnionState, node: Node, fd: number): boolean {
-  if (node.handles === 0 || fstat(fd, st) < 0 || isInode(node, st)) return false;
-  const { ino } = st;
-  for (const handle of u.files.all()) {
-    if (handle.node === node && handle.branch === node.top) return fstat(handle.fd, st) >= 0 && st.ino !== ino;
-  }
-  return false;
-}
-
 /** One of a file's names may have been removed directly: another that is left becomes its place. */
 function settleOnName(u: UnionState, node: Node): void {
   if (node.parent !== null && leadsTo(u, node, node.parent, node.name)) return;

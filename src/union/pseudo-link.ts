@@ -158,7 +158,7 @@ export function redirectPlink(u: UnionState, node: Node, parent: Node, name: str
 export function materialize(u: UnionState, node: Node, parent: Node, name: string): void {
   const branch = node.top;
   if ((node.parent === parent && node.name === name) || !branch.writable) return;
-  u.watch?.comes(parent, name);
+  u.watch?.own.comes(parent, name);
   ensureDirectory(u, parent, branch);
   const dirfd = u.directoryOn(parent, branch);
   keepingTimes(dirfd, () => {

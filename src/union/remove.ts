@@ -125,7 +125,7 @@ function find(u: UnionState, parent: Node, name: string): void {
   u.refresh(parent);
   if (parent.removed || !probeTop(u, parent, name, target)) throw new Errno(E.ENOENT);
   mustTakeEntries(u, parent);
-  u.watch?.goes(parent, name);
+  u.watch?.own.goes(parent, name);
 }
 
 function tell(u: UnionState, kind: 'unlink' | 'rmdir', branch: Branch, parent: Node, name: string, hide: boolean): void {

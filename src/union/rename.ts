@@ -43,8 +43,8 @@ export function rename(
   const replaced = probe(u, newParent, newName, target);
   mustTakeEntries(u, parent);
   mustTakeEntries(u, newParent);
-  u.watch?.goes(parent, name);
-  u.watch?.comes(newParent, newName);
+  u.watch?.own.goes(parent, name);
+  u.watch?.own.comes(newParent, newName);
   if (flags & RENAME.EXCHANGE) return exchange(u, parent, name, newParent, newName, replaced);
   if (replaced && flags & RENAME.NOREPLACE) throw new Errno(E.EEXIST);
 
@@ -63,9 +63,9 @@ function renameOver(
   u: UnionState, moving: Node, parent: Node, name: string, newParent: Node, newName: string, victim: Node | undefined,
 ): void {
   if (victim !== undefined) mustBeAlike(moving, victim);
-  if (moving.isDirectory) u.watch?.moves(moving);
+  if (moving.isDirectory) u.watch?.own.moves(moving);
   // Swapped out before it is removed.
-  if (victim?.isDirectory === true) u.watch?.goes(newParent, newName);
+  if (victim?.isDirectory === true) u.watch?.own.goes(newParent, newName);
   // A pseudo-linked name may have been found below its file: what moves is the copy.
   const from = !moving.isDirectory && moving.top.index < source.layers[0].index ? moving.top : source.layers[0];
   const branch = linkBranch(u, newParent, from, target);
@@ -253,9 +253,9 @@ function exchange(
   if (!single || !branch.writable) throw new Errno(E.EINVAL);
   const one = nodeOf(u, parent, name, source, u.scratch);
   const other = knownOrNew(u, newParent, newName);
-  u.watch?.comes(parent, name);
-  u.watch?.goes(newParent, newName);
-  for (const node of [one, other]) if (node.isDirectory) u.watch?.moves(node);
+  u.watch?.own.comes(parent, name);
+  u.watch?.own.goes(newParent, newName);
+  for (const node of [one, other]) if (node.isDirectory) u.watch?.own.moves(node);
   if (showsBelow(u, parent, name, branch) || showsBelow(u, newParent, newName, branch)) throw new Errno(E.EINVAL);
   const from = u.directoryOn(parent, branch);
   const to = u.directoryOn(newParent, branch);

@@ -2,8 +2,8 @@
 // directory whose names the kernel was told is watched on all its branches, inotify(7). So long the kernel may keep what
 // it was told; a change made past the union is told to the kernel, name by name.
 //
-// The events are read by the thread that serves the union, between requests: it knows its own changes, whose events
-// say nothing new. An operation tells them beforehand (`own`), and `settled` after the reply compares.
+// The events are read by the thread that serves the union, between requests. It knows its own changes (own-changes.ts), whose
+// events say nothing new: `settled` after the reply compares.
 
 import { E, Errno, errnoName } from '../posix/errno.js';
 import { close, read } from '../posix/file.js';
@@ -15,6 +15,7 @@ import { type Cover, Coverage, has } from './coverage.js';
 import { WHITEOUT_PREFIX } from './name.js';
 import type { LayerNames } from './known-names.js';
 import type { Node } from './node.js';
+import { ALTERED, GONE, OwnChanges, THERE } from './own-changes.js';
 import type { UnionState } from './state.js';
 import { OPAQUE_MARK } from './whiteout.js';
 import { unionInode } from './xino.js';
@@ -26,18 +27,7 @@ export type Stale =
   /** A node's attributes and, from `offset` on, its pages (0: all; -1: none). */
   | { kind: 'inode'; node: number; offset: number; length: number };
 
-/** What may happen to a name: it comes, it goes, its inode changes. */
-const THERE = IN.CREATE | IN.MOVED_TO;
-const GONE = IN.DELETE | IN.MOVED_FROM;
-const ALTERED = IN.ATTRIB | IN.MODIFY;
-
 const MASK = THERE | GONE | ALTERED | IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.EXCL_UNLINK;
-
-interface Expected {
-  node: Node;
-  name: string;
-  mask: number;
-}
 
 /** For people: how much there was to do. */
 export interface WatchStats {
@@ -58,18 +48,15 @@ export class Watch {
   private ownEvents = 0;
   private told = 0;
 
-  /** What the operation of the moment is about to change itself. */
-  private readonly expected: Expected[] = [];
-  /** The operation changes more than the content of a file: its events are read as soon as it is done. */
-  private urgent = false;
-  /** Whose content was written: its events may wait, a stream of writes makes one. */
-  private written: Node | null = null;
+  /** What the operation of the moment is about to change itself; to be told before it does. */
+  readonly own: OwnChanges;
   /** Directories of which something was told within one reading of events. */
   private readonly toldDirectories = new Set<Node>();
 
   private constructor(private readonly u: UnionState, fd: number) {
     this.fd = fd;
     this.coverage = new Coverage(u, fd, MASK, (node, former, cover) => this.compare(node, former, cover));
+    this.own = new OwnChanges(() => this.beforeOwn());
   }
 
   /** Null where no inotify instance is to be had: said once, and the kernel then asks often. */
@@ -98,7 +85,7 @@ export class Watch {
     if (cover === undefined || !this.coverage.names.wanted(node, cover)) return;
     // Not trusted while the events are being taken: what they bring about looks names up itself.
     this.fresh = false;
-    if (!this.urgent) this.notice();
+    if (!this.own.urgent) this.notice();
     this.fresh = true;
   }
 
@@ -115,64 +102,15 @@ export class Watch {
     this.fresh = false;
   }
 
-  /** Nodes that handles write to past us, once for each. */
-  private readonly writers: Node[] = [];
-
-  /** A handle that writes to the file without asking us is opened. */
-  writesPast(node: Node): void {
-    this.writers.push(node);
-  }
-
-  /** It is closed: what it wrote has told its events. */
+  /** A handle that wrote to the file without asking us is closed: what it wrote has told its events. */
   wrotePast(node: Node): void {
-    if (!this.urgent) this.notice();
-    const at = this.writers.indexOf(node);
-    if (at >= 0) this.writers.splice(at, 1);
+    if (!this.own.urgent) this.notice();
+    this.own.wrotePast(node);
   }
 
-  // --- our own changes ------------------------------------------------------------------------------
-
-  /** Before a system call of ours on a branch: a name is about to appear. */
-  comes(parent: Node, name: string): void {
-    this.own(parent, name, THERE);
-  }
-
-  /** Before one that makes a name disappear, be it by a whiteout. */
-  goes(parent: Node, name: string): void {
-    this.own(parent, name, GONE);
-  }
-
-  /** Before a directory is renamed; it may be made opaque. */
-  moves(node: Node): void {
-    this.own(node, '', IN.MOVE_SELF);
-    this.own(node, OPAQUE_MARK, THERE);
-  }
-
-  private own(node: Node, name: string, mask: number): void {
-    if (!this.urgent) {
-      if (!this.fresh) this.notice();
-      this.urgent = true;
-    }
-    this.expected.push({ node, name, mask });
-  }
-
-  /** Before a change of an inode's attributes: seen by all its names. */
-  ownAttributes(node: Node): void {
-    if (node.parent === null) this.own(node, '', IN.ATTRIB);
-    else this.own(node.parent, node.name, ALTERED);
-    if (node.isDirectory) this.own(node, '', IN.ATTRIB);
-    for (const link of node.links ?? []) this.own(link.parent, link.name, ALTERED);
-  }
-
-  /** Before a write to a file. Cheap for a stream of writes to one file. */
-  ownContent(node: Node): void {
-    if (this.written === node) return;
-    if (!this.urgent) {
-      this.notice();
-      this.written = node;
-    }
-    if (node.parent !== null) this.expected.push({ node: node.parent, name: node.name, mask: IN.MODIFY });
-    for (const link of node.links ?? []) this.expected.push({ node: link.parent, name: link.name, mask: IN.MODIFY });
+  /** What others did until now must not be taken for ours. */
+  private beforeOwn(): void {
+    if (!this.fresh) this.notice();
   }
 
   /** `notice`; returns whether nothing but our own writes was seen. */
@@ -184,25 +122,22 @@ export class Watch {
 
   /** Between requests: tells the kernel what others changed. */
   notice(): void {
-    if (this.urgent) return this.settled(0);
+    if (this.own.urgent) return this.settled(0);
     this.takeEvents();
-    this.expected.length = 0;
-    this.written = null;
+    this.own.clear();
   }
 
   /** After each reply to the kernel; `error` is the operation's, 0 for success. */
   settled(error: number): void {
     this.fresh = false;
-    if (this.urgent) {
+    if (this.own.urgent) {
       // What a failed operation has changed all the same, the kernel does not know.
-      if (error !== 0) this.expected.length = 0;
+      if (error !== 0) this.own.disown();
       try {
         this.takeEvents();
         this.coverWhatGrew();
       } finally {
-        this.expected.length = 0;
-        this.written = null;
-        this.urgent = false;
+        this.own.clear();
       }
     } else if (error === E.ESTALE || error === E.ENOENT) {
       // The kernel looks again: it should find what there is.
@@ -212,7 +147,7 @@ export class Watch {
 
   /** A directory of a promise still valid got a layer, by copy-up. */
   private coverWhatGrew(): void {
-    for (const { node } of this.expected) {
+    for (const { node } of this.own.expected) {
       for (let n: Node | null = node; n !== null; n = n.parent) {
         const cover = this.coverage.of(n);
         if (cover === undefined) continue;
@@ -220,12 +155,6 @@ export class Watch {
         this.coverage.coverAgain(n, cover, true);
       }
     }
-  }
-
-  private isOwn(node: Node, name: string, mask: number): boolean {
-    for (const one of this.expected) if (one.node === node && one.name === name && (one.mask & mask) !== 0) return true;
-    if (mask & IN.MODIFY) for (const writer of this.writers) if (writer.hasName(node, name)) return true;
-    return false;
   }
 
   // --- events ----------------------------------------------------------------------------------------
@@ -262,7 +191,7 @@ export class Watch {
 
   /** Something happened to a watched directory. */
   private itself(node: Node, watch: number, mask: number): void {
-    if (this.isOwn(node, '', mask)) {
+    if (this.own.has(node, '', mask)) {
       this.ownEvents++;
       return;
     }
@@ -277,20 +206,20 @@ export class Watch {
   private hidden(node: Node, name: string, mask: number): void {
     if (name === OPAQUE_MARK) {
       // Made with the directory, by us, where nothing was told of it.
-      if (!this.isOwn(node, name, mask)) this.changed(node, 'moved');
+      if (!this.own.has(node, name, mask)) this.changed(node, 'moved');
       return;
     }
     if (name.startsWith(WHITEOUT_PREFIX, WHITEOUT_PREFIX.length)) return;
     const what = name.slice(WHITEOUT_PREFIX.length);
     // Where a name goes its whiteout comes, and the other way round.
     const meaning = (mask & THERE ? GONE : 0) | (mask & GONE ? THERE : 0);
-    if (meaning === 0 || this.isOwn(node, what, meaning)) this.ownEvents++;
+    if (meaning === 0 || this.own.has(node, what, meaning)) this.ownEvents++;
     else this.nameChanged(node, what);
     if (this.u.options.shwh) this.nameChanged(node, name);
   }
 
   private named(node: Node, watch: number, name: string, mask: number): void {
-    if (this.isOwn(node, name, mask)) {
+    if (this.own.has(node, name, mask)) {
       this.ownEvents++;
       return;
     }

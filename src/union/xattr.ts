@@ -45,7 +45,7 @@ export function setxattr(
 ): void {
   if (isKeptBack(u, name)) throw new Errno(E.EPERM);
   u.refresh(node);
-  u.watch?.ownAttributes(node);
+  u.watch?.own.attributes(node);
   const held = makeWritable(u, node);
   try {
     must(fsetxattr(held.fd, name, forBranch(u, name, address, size), size, flags));
@@ -87,7 +87,7 @@ function listOthers(fd: number, at: string, address: number, size: number): numb
 export function removexattr(u: UnionState, node: Node, name: string): void {
   if (isKeptBack(u, name)) throw new Errno(E.ENODATA);
   u.refresh(node);
-  u.watch?.ownAttributes(node);
+  u.watch?.own.attributes(node);
   const held = makeWritable(u, node);
   try {
     must(fremovexattr(held.fd, name));
