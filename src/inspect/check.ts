@@ -1,10 +1,10 @@
 // What is wrong with a branch, as auchk(8) looked for it: marks that do not do what a mark does, and what an interrupted
 // mount left. The branch is only read; check-repair.ts changes it.
 
-import { AT, DT, readDirectory } from '../posix/directory.js';
+import { DT, readDirectory } from '../posix/directory.js';
 import { Errno, must } from '../posix/errno.js';
 import { close, O, openat } from '../posix/file.js';
-import { nameFromText } from '../posix/name.js';
+import { withDirectories } from '../posix/open-directories.js';
 import { S, Stat, fstat, statat } from '../posix/stat.js';
 import { WHITEOUT_PREFIX } from '../union/name.js';
 import { hasPlinkNote } from '../union/pseudo-link-note.js';
@@ -48,26 +48,18 @@ export interface CheckOptions {
 
 /** Looks at every name of a branch, on its file system. Throws InspectError. */
 export function checkBranch(directory: string, { below = [], inUse = false }: CheckOptions = {}): Checked {
-  const opened: number[] = [];
-  const open = (path: string): number => {
-    const fd = must(openat(AT.FDCWD, nameFromText(path), O.RDONLY | O.DIRECTORY, 0), path);
-    opened.push(fd);
-    return fd;
-  };
   try {
-    const root = open(directory);
-    const lowers = below.map(open);
-    must(fstat(root, st), directory);
-    const check = new Check({ major: st.devMajor, minor: st.devMinor }, inUse);
-    // Where directories were renamed, what lies below one is found under other names.
-    const told = lowers.length > 0 && ![root, ...lowers].some((fd) => statat(fd, RENAMED_LIST, st) >= 0);
-    check.directory(root, told ? lowers : null, '', false);
-    check.problems.sort((a, b) => a.path < b.path ? -1 : Number(a.path > b.path));
-    return check;
+    return withDirectories([directory, ...below], ([root, ...lowers]) => {
+      must(fstat(root, st), directory);
+      const check = new Check({ major: st.devMajor, minor: st.devMinor }, inUse);
+      // Where directories were renamed, what lies below one is found under other names.
+      const told = lowers.length > 0 && ![root, ...lowers].some((fd) => statat(fd, RENAMED_LIST, st) >= 0);
+      check.directory(root, told ? lowers : null, '', false);
+      check.problems.sort((a, b) => a.path < b.path ? -1 : Number(a.path > b.path));
+      return check;
+    });
   } catch (error) {
     throw error instanceof Errno ? new InspectError(shownName(error.message)) : error;
-  } finally {
-    for (const fd of opened) close(fd);
   }
 }
 

@@ -1,9 +1,9 @@
 // What a branch changes of the branches below it, as `docker diff` tells it.
 
-import { AT, readDirectory } from '../posix/directory.js';
+import { readDirectory } from '../posix/directory.js';
 import { Errno, must } from '../posix/errno.js';
 import { close, O, openat } from '../posix/file.js';
-import { nameFromText } from '../posix/name.js';
+import { withDirectories } from '../posix/open-directories.js';
 import { S, Stat, statat } from '../posix/stat.js';
 import { WHITEOUT_PREFIX } from '../union/name.js';
 import { OPAQUE_MARK, hasWhiteout, isOpaque } from '../union/whiteout.js';
@@ -37,22 +37,15 @@ interface Lower {
  * text. Without any below, all is added, and every whiteout a deletion. Throws LayerError.
  */
 export function changesOf(directory: string, below: readonly LowerBranch[]): Change[] {
-  const opened: number[] = [];
-  const open = (path: string): number => {
-    const fd = must(openat(AT.FDCWD, nameFromText(path), O.RDONLY | O.DIRECTORY, 0), path);
-    opened.push(fd);
-    return fd;
-  };
   try {
-    const top = open(directory);
-    const lowers = below.map(({ path, whiteouts = true }) => ({ fd: open(path), whiteouts }));
-    const changes: Change[] = [];
-    compare(top, lowers, '/', below.length > 0, changes);
-    return changes;
+    return withDirectories([directory, ...below.map(({ path }) => path)], ([top, ...fds]) => {
+      const lowers = below.map(({ whiteouts = true }, i) => ({ fd: fds[i], whiteouts }));
+      const changes: Change[] = [];
+      compare(top, lowers, '/', below.length > 0, changes);
+      return changes;
+    });
   } catch (error) {
     throw error instanceof Errno ? new LayerError(error.message) : error;
-  } finally {
-    for (const fd of opened) close(fd);
   }
 }
 

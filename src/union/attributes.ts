@@ -28,6 +28,7 @@ export const SET = {
   KILL_SUIDGID: 2048,
 } as const;
 
+/** The arguments of SETATTR. `valid`: which of them count, see SET. */
 export interface SetAttr {
   valid: number;
   mode: number;

@@ -13,7 +13,8 @@ import { fgetxattr, flistxattr, fremovexattr, fsetxattr } from '../../src/posix/
 import { nameFromText } from '../../src/posix/name.js';
 import type { UnionHooks } from '../../src/fuse/kernel/worker.js';
 import type { Invalidation } from '../../src/fuse/kernel/notification.js';
-import type { EntryPlusSink, EntrySink, SetAttrChange, UnionOps } from '../../src/fuse/kernel/union-ops.js';
+import type { EntryPlusSink, EntrySink, UnionOps } from '../../src/fuse/kernel/union-ops.js';
+import type { SetAttr } from '../../src/union/attributes.js';
 import { SetAttrValid } from '../../src/fuse/kernel/wire.js';
 
 export class LoopNode {
@@ -135,7 +136,7 @@ export class Loopback implements UnionOps {
   getattr(node: LoopNode, _handle: LoopFile | null, out: Stat): void {
     must(fstat(node.fd, out));
   }
-  setattr(node: LoopNode, handle: LoopFile | null, change: SetAttrChange, out: Stat): void {
+  setattr(node: LoopNode, handle: LoopFile | null, change: SetAttr, out: Stat): void {
     const { valid } = change;
     if ((valid & SetAttrValid.SIZE) !== 0) {
       const fd = handle?.fd ?? this.reopen(node, O.WRONLY);

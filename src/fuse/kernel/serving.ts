@@ -2,6 +2,7 @@ import { E, Errno } from '../../posix/errno.js';
 import { Stat } from '../../posix/stat.js';
 import { StatFs } from '../../posix/statfs.js';
 import type { Block } from '../../posix/memory.js';
+import type { SetAttr } from '../../union/attributes.js';
 import { Backings } from './backing.js';
 import type { InitWishes, Negotiated } from './init.js';
 import { DirectoryWriter } from './directory-writer.js';
@@ -9,7 +10,6 @@ import { Prefill } from './prefill.js';
 import { Reply } from './reply.js';
 import { Request } from './request.js';
 import type {
-  SetAttrChange,
   UnionDirHandle,
   UnionFileHandle,
   UnionNode,
@@ -37,7 +37,7 @@ export class Serving {
   readonly reply: Reply;
   readonly stat = new Stat();
   readonly statfs = new StatFs();
-  readonly change: SetAttrChange = {
+  readonly change: SetAttr = {
     valid: 0,
     mode: 0,
     uid: 0,

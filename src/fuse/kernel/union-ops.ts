@@ -5,6 +5,7 @@
  * A method throws `Errno` to fail. The ones that return a count may return -errno instead.
  */
 import type { Stat } from '../../posix/stat.js';
+import type { SetAttr } from '../../union/attributes.js';
 import type { Helpers, Work } from '../../union/suspended.js';
 import type { StatFs } from '../../posix/statfs.js';
 
@@ -33,19 +34,6 @@ export interface UnionDirHandle {
   readonly node: UnionNode;
   /** The kernel may keep the listing until it is told otherwise. */
   readonly cacheable: boolean;
-}
-
-/** The arguments of SETATTR; `valid` has the numbers of FATTR_*, without FH and LOCKOWNER. */
-export interface SetAttrChange {
-  valid: number;
-  mode: number;
-  uid: number;
-  gid: number;
-  size: number;
-  atime: number;
-  atimeNsec: number;
-  mtime: number;
-  mtimeNsec: number;
 }
 
 /** Takes one directory entry; false when it did not fit and was not consumed. */
@@ -86,7 +74,7 @@ export interface UnionOps {
 
   lookup(parent: UnionNode, name: string, out: Stat): UnionNode | null;
   getattr(node: UnionNode, handle: UnionFileHandle | null, out: Stat): void;
-  setattr(node: UnionNode, handle: UnionFileHandle | null, change: SetAttrChange, out: Stat): void;
+  setattr(node: UnionNode, handle: UnionFileHandle | null, change: SetAttr, out: Stat): void;
   readlink(node: UnionNode): string;
   symlink(parent: UnionNode, name: string, target: string, out: Stat): UnionNode;
   mknod(

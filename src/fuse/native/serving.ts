@@ -9,10 +9,11 @@ import type { Node } from '../../union/node.js';
 import { Suspended, type Work } from '../../union/suspended.js';
 import type { Union } from '../../union/union.js';
 import type { LogLevel } from '../adapter.js';
-import type { SetAttrChange } from '../kernel/union-ops.js';
+import type { SetAttr } from '../../union/attributes.js';
 import { type Addon, type Handler, OPERATIONS, type OperationName, type Signal, type Thread } from './addon.js';
 import { STAT_WORDS, STATVFS_WORDS } from './attributes.js';
-import { Arguments, moreOf, type Operation, operations } from './operations.js';
+import { Arguments, moreOf, type Operation } from './operation.js';
+import { operations } from './operations.js';
 import { Paths } from './paths.js';
 
 /** A request in work. */
@@ -36,7 +37,7 @@ export class NativeServing {
   readonly statfs = new StatFs();
   readonly statWords = new Uint32Array(STAT_WORDS);
   readonly statfsWords = new Uint32Array(STATVFS_WORDS);
-  readonly change: SetAttrChange = { valid: 0, mode: 0, uid: 0, gid: 0, size: 0, atime: 0, atimeNsec: 0, mtime: 0, mtimeNsec: 0 };
+  readonly change: SetAttr = { valid: 0, mode: 0, uid: 0, gid: 0, size: 0, atime: 0, atimeNsec: 0, mtime: 0, mtimeNsec: 0 };
   link = '';
   opened = 0;
   names: string[] = [];

@@ -2,7 +2,8 @@ import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { E, Errno } from '../../../src/posix/errno.js';
 import { Suspended } from '../../../src/union/suspended.js';
-import type { SetAttrChange, UnionOps } from '../../../src/fuse/kernel/union-ops.js';
+import type { UnionOps } from '../../../src/fuse/kernel/union-ops.js';
+import type { SetAttr } from '../../../src/union/attributes.js';
 import { Opcode } from '../../../src/fuse/kernel/wire.js';
 import { Loopback } from '../loopback.js';
 import { Harness, request, scratch, unreachable } from './harness.js';
@@ -159,7 +160,7 @@ describe('the dispatcher', () => {
   });
 
   it('passes setattr on without the bits of the protocol', () => {
-    const seen: SetAttrChange[] = [];
+    const seen: SetAttr[] = [];
     const union = unreachable({ setattr: (_node, _handle, change) => void seen.push({ ...change }) });
     const body = Buffer.alloc(88);
     body.writeUInt32LE(0b0010_0000_1001, 0);
