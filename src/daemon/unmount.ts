@@ -2,13 +2,16 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { callControl } from './control.js';
 import { errorLine, MountError } from './error.js';
-import { mountAt, mountType } from './mount-table.js';
+import { holderElsewhere } from './mount-namespaces.js';
+import { type MountEntry, mountAt, mountType } from './mount-table.js';
 import { resolveMountpoint } from './mountpoint.js';
 import { isAlive } from './process.js';
 import { findStates, removeState, type FoundState } from './state.js';
 
 /** How long the background process may take to clean up, in milliseconds. */
 const usualPatience = 30_000;
+/** The same where it cannot, as another mount namespace has the mount: most containers that start give it up soon. */
+const patienceElsewhere = 10_000;
 const pause = 5;
 
 export interface UnmountWay {
@@ -21,7 +24,7 @@ export interface UnmountWay {
  * Unmounts by mount point, whoever serves it, and waits until its process has cleaned up.
  * @param how lazy: detaches a mount that is in use, and waits for nobody; keepPlinks: leaves pseudo-links as they are;
  *   patience: how long its process may take to clean up, in milliseconds
- * @returns a line for the user where the mount was not in order: its process dead, or already unmounted
+ * @returns a line for the user where not all is as usual: its process dead, already unmounted, or still mounted elsewhere
  * @throws MountError not mounted, busy, not permitted
  */
 export async function unmountPath(written: string, how: UnmountWay = {}): Promise<string | undefined> {
@@ -37,8 +40,7 @@ export async function unmountPath(written: string, how: UnmountWay = {}): Promis
   const lazy = how.lazy ?? false;
   if (state && how.keepPlinks) await callControl(state.directory, { command: 'keep-plinks' });
   await detach(mountpoint, lazy);
-  if (state && !lazy) await waitForEnd(state, mountpoint, how.patience ?? usualPatience);
-  return undefined;
+  return state && !lazy ? waitForEnd(state, there, how.patience ?? usualPatience) : undefined;
 }
 
 function unmountAbsent(mountpoint: string, state: FoundState | undefined, other: boolean): string {
@@ -108,16 +110,30 @@ function busy(mountpoint: string): MountError {
   );
 }
 
-/** A process of its own ends; one that uses the library only removes the state directory. */
-async function waitForEnd(found: FoundState, mountpoint: string, patience: number): Promise<void> {
-  const deadline = Date.now() + patience;
-  while (isAlive(found.state) && (found.state.background || stateRemains(found))) {
-    if (Date.now() > deadline) {
-      throw new MountError(`${mountpoint} is unmounted, but its process ${found.state.pid} has not ended yet: another mount `
-        + `namespace (a container, unshare) may hold a copy of the mount; see ${found.state.log ?? 'it'}`);
+/**
+ * A process of its own ends; one that uses the library only removes the state directory.
+ * @returns a line for the user where it goes on for another mount namespace
+ */
+async function waitForEnd(found: FoundState, { mountpoint, device }: MountEntry, patience: number): Promise<string | undefined> {
+  const { pid, background, log } = found.state;
+  const begun = Date.now();
+  let looked = begun;
+  while (isAlive(found.state) && (background || stateRemains(found))) {
+    const now = Date.now();
+    if (now - looked > Math.min(patience, patienceElsewhere)) {
+      looked = now;
+      const holder = holderElsewhere(device);
+      if (holder) {
+        return `${mountpoint} is unmounted here; the mount namespace of process ${holder.pid} (${holder.command}) has it still, `
+          + `and process ${pid} serves it until that one unmounts it or ends`;
+      }
+    }
+    if (now - begun > patience) {
+      throw new MountError(`${mountpoint} is unmounted, but its process ${pid} has not ended yet; see ${log ?? 'what it says'}`);
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+  return undefined;
 }
 
 function stateRemains(found: FoundState): boolean {
