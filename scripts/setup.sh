@@ -37,7 +37,7 @@ install_fuse_native() {
 
 # Compiles src/ to dist/, unless dist/ is newer than everything it is made from.
 build_if_stale() {
-  if [ -x dist/cli/main.js ] && [ -z "$(find src package.json tsconfig*.json -newer dist/cli/main.js -print -quit)" ]; then
+  if [ -x dist/cli/main.js ] && [ -z "$(find src scripts/manual package.json tsconfig*.json -newer dist/cli/main.js -print -quit)" ]; then
     return 0
   fi
   say "building"

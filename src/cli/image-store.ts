@@ -1,6 +1,6 @@
 // What the commands of `tsaufs image` have in common.
 import path from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { ImageStore } from '../layers/store/store.js';
 import { parserFor } from './parser.js';
 
@@ -10,7 +10,8 @@ export interface StoreFlags {
 
 export function imageParser(name: string): Command {
   return parserFor(`image ${name}`)
-    .option('--store <directory>', 'where images are kept', ImageStore.defaultRoot());
+    .addOption(new Option('--store <directory>', 'where images are kept')
+      .default(ImageStore.defaultRoot(), '/var/lib/tsaufs, an ordinary user\'s in ~/.local/share/tsaufs'));
 }
 
 export function openStore({ store }: StoreFlags): ImageStore {

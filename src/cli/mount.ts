@@ -14,6 +14,8 @@ interface MountFlags {
 }
 
 const examples = `
+All options, and the form of branches, are in tsaufs(5) and docs/options.md.
+
 Examples:
   tsaufs mount -o br=./image1:./image2 ./container
       image1 is written to, image2 only read

@@ -22,7 +22,7 @@ type Action = typeof actions[number];
 
 export function plinkParser() {
   return parserFor('plink')
-    .argument('<action>', 'list, cpup or flush')
+    .argument('<action>', 'what to do: list, cpup or flush')
     .argument('<mountpoint>', 'where the union is mounted')
     .option('-n, --dry-run', 'say what would be done, and change nothing')
     .option('--json', 'as JSON')

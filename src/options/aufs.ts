@@ -101,6 +101,9 @@ const valued = new Map<string, (value: string, name: string) => Setting[]>([
   ['imap', (value) => noEffect(`imap=${value}`, 'AUFS ignores it too')],
 ]);
 
+/** Every option that is known here, `name` or `name=`. */
+export const aufsOptionNames: readonly string[] = [...flags.keys(), ...[...valued.keys()].map((name) => `${name}=`)];
+
 function parseUdba(value: string): Setting[] {
   if (value === 'none' || value === 'reval' || value === 'notify') return union({ udba: value });
   if (value === 'fsnotify' || value === 'inotify') return union({ udba: 'notify' });

@@ -18,6 +18,9 @@ const forms: Record<string, string> = {
   mod: 'mod:PATH=PERM',
 };
 
+/** Every change that is known here. */
+export const branchChangeNames: readonly string[] = Object.keys(forms);
+
 export function isBranchChange(name: string): boolean {
   return Object.hasOwn(forms, name);
 }

@@ -52,6 +52,15 @@ const timeouts = new Map<string, 'entryTimeout' | 'attrTimeout' | 'negativeTimeo
   ['entry_timeout', 'entryTimeout'], ['attr_timeout', 'attrTimeout'], ['negative_timeout', 'negativeTimeout'],
 ]);
 
+/** With a warning. */
+const withoutEffect = new Set(['mand', 'iversion', 'lazytime', 'auto_unmount']);
+
+/** Every option that is known here, `name` or `name=`, but for those that begin with `x-`. */
+export const genericOptionNames: readonly string[] = [
+  ...flags.keys(), ...silent, ...withoutEffect, 'allow_root',
+  ...[...silentValued, ...timeouts.keys(), 'comment', 'context', 'fsname'].map((name) => `${name}=`),
+];
+
 function seconds(name: string, value: string): number {
   if (!/^\d+(\.\d+)?$/.test(value)) throw new OptionError(`mount option ${name}=${value}: a number of seconds is expected, such as 0.5`);
   return Number(value);
@@ -61,7 +70,7 @@ function parseFlag(name: string): Setting[] | undefined {
   if (name === 'allow_root') {
     throw new OptionError('mount option allow_root is not supported; use allow_other');
   }
-  if (name === 'mand' || name === 'iversion' || name === 'lazytime' || name === 'auto_unmount') {
+  if (withoutEffect.has(name)) {
     return [{ kind: 'note', text: `mount option ${name} has no effect on a FUSE file system of tsaufs` }];
   }
   return silent.has(name) ? [] : flags.get(name);

@@ -109,6 +109,9 @@ const values = new Map<string, Record<string, null | string | typeof notSupporte
   ['fsync', { auto: null, strict: null, 1: null, 0: null, volatile: null }],
 ]);
 
+/** Every option that is known only beside `lowerdir=` or `upperdir=`. */
+export const overlayOptionNames = (): readonly string[] => [...dirOptions, ...values.keys(), ...tuning, ...refused.keys(), 'userxattr'];
+
 function parseKnown(name: string, value: string, known: Record<string, null | string | typeof notSupported>): Setting[] {
   const verdict = Object.hasOwn(known, value) ? known[value] : undefined;
   if (verdict === undefined) throw new OptionError(`mount option ${name}=${value}: there are ${Object.keys(known).join(', ')}`);

@@ -9,11 +9,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export default function setup(): void {
   const main = path.join(root, 'dist/cli/main.js');
   const built = modified(main);
-  const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .map((name) => modified(path.join(root, 'src', name)));
+  const sources = ['src', 'scripts/manual'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => modified(path.join(root, folder, name))));
   if (Math.max(...sources) < built) return;
   execFileSync('npx', ['--no-install', 'tsc', '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-  execFileSync('npm', ['run', '--silent', 'build:page'], { cwd: root, stdio: 'inherit' });
+  for (const part of ['page', 'manual']) execFileSync('npm', ['run', '--silent', `build:${part}`], { cwd: root, stdio: 'inherit' });
   chmodSync(main, 0o755);
 }
 

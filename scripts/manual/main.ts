@@ -1,0 +1,35 @@
+/**
+ * `npm run build:manual`: the manual pages in dist/man, made from the registry of commands, their help texts and the table of
+ * mount options. `npm run docs:options`: docs/options.md from the same table.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { commandPages } from './command-pages.js';
+import { formatPage } from './format-page.js';
+import { optionsDocument } from './options-document.js';
+import { overviewPage } from './overview-page.js';
+import { roff, type Edition } from './roff.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+if (process.argv[2] === '--options') writeFileSync(path.join(root, 'docs/options.md'), optionsDocument());
+else await writeManual(path.join(root, 'dist/man'));
+
+async function writeManual(directory: string): Promise<void> {
+  rmSync(directory, { recursive: true, force: true });
+  const edition = editionNow();
+  for (const page of [overviewPage(), ...await commandPages(), formatPage]) {
+    const place = path.join(directory, `man${page.section}`);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(path.join(place, `${page.name}.${page.section}`), roff(page, edition));
+  }
+}
+
+/** SOURCE_DATE_EPOCH makes builds at different times the same, reproducible-builds.org. */
+function editionNow(): Edition {
+  const seconds = process.env['SOURCE_DATE_EPOCH'];
+  const time = seconds === undefined ? new Date() : new Date(Number(seconds) * 1000);
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
+  return { date: time.toISOString().slice(0, 10), source: `tsaufs ${version}` };
+}
