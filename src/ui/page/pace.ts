@@ -1,0 +1,50 @@
+import type { TraceEvent } from '../protocol.js';
+
+/** Between two events that are drawn, in milliseconds: a rename is a copy-up, a whiteout and a rename at the same moment. */
+const BETWEEN = 380;
+/** More than so many are not drawn one by one. */
+const CROWD = 8;
+/** From the last event until the directories are read again. */
+const REST = 60;
+
+export function prefersStillness(): boolean {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches;
+}
+
+/** Gives events that come in bursts one after another, so that they can be seen; many at once. */
+export class Pace {
+  /** Events so far. */
+  count = 0;
+  #waiting: TraceEvent[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #last = -Infinity;
+
+  /** `drawn` is called after one or several were applied, `rest` when there are no more for the moment. */
+  constructor(
+    private readonly apply: (event: TraceEvent) => void, private readonly drawn: () => void, private readonly rest: () => void,
+  ) {}
+
+  add(event: TraceEvent): void {
+    this.count++;
+    this.#waiting.push(event);
+    this.#schedule();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const isStill = prefersStillness() || document.hidden || this.#waiting.length > CROWD;
+    if (this.#waiting.length === 0) this.#timer = setTimeout(this.rest, REST);
+    else this.#timer = setTimeout(() => this.#next(isStill), isStill ? 0 : Math.max(0, this.#last + BETWEEN - performance.now()));
+  }
+
+  #next(all: boolean): void {
+    for (const event of this.#waiting.splice(0, all ? Infinity : 1)) this.apply(event);
+    this.#last = performance.now();
+    this.drawn();
+    this.#schedule();
+  }
+}

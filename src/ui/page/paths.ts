@@ -1,0 +1,69 @@
+// Paths as the page keeps them: names percent-encoded byte by byte, so that names that are no UTF-8 stay apart. A key is what
+// a query of the server takes.
+
+/** `/etc/hosts`; the root is ''. */
+export type Key = string;
+
+export const ROOT: Key = '';
+
+interface Named {
+  name: string;
+  raw?: string;
+}
+
+export function nameKey({ name, raw }: Named): Key {
+  return raw ?? encodeURIComponent(name);
+}
+
+export function childKey(directory: Key, entry: Named): Key {
+  return `${directory}/${nameKey(entry)}`;
+}
+
+/** Of a path in text, as events have it. */
+export function keyOf(path: string): Key {
+  return path.split('/').filter((name) => name !== '').map((name) => `/${encodeURIComponent(name)}`).join('');
+}
+
+/** The directory that it is in; the root is in itself. */
+export function parentOf(key: Key): Key {
+  return key.slice(0, Math.max(0, key.lastIndexOf('/')));
+}
+
+/** Its last name, encoded. */
+export function lastOf(key: Key): string {
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
+/** The directories above it, from the root down. */
+export function above(key: Key): Key[] {
+  const all: Key[] = [];
+  for (let at = key; at !== ROOT; at = parentOf(at)) all.unshift(parentOf(at));
+  return all;
+}
+
+/** Whether it is the directory itself or lies below it. */
+export function isIn(key: Key, directory: Key): boolean {
+  return key === directory || key.startsWith(`${directory}/`);
+}
+
+const decoder = new TextDecoder();
+
+/** For people: bytes that are no UTF-8 are U+FFFD, and control characters `\x0a`. */
+export function shownKey(key: Key): string {
+  const bytes: number[] = [];
+  for (let i = 0; i < key.length; i++) {
+    if (key[i] === '%') {
+      bytes.push(parseInt(key.slice(i + 1, i + 3), 16));
+      i += 2;
+    } else bytes.push(key.charCodeAt(i));
+  }
+  return key === ROOT ? '/' : printable(decoder.decode(new Uint8Array(bytes)));
+}
+
+/** Names are chosen by others: control characters, and those that turn the direction of a line, are shown as their numbers. */
+export function printable(text: string): string {
+  return text.replace(/[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
+    const code = c.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
+  });
+}
