@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { MountError } from './error.js';
 import { isAlive, type ProcessId } from './process.js';
@@ -73,17 +73,28 @@ export function createStateDirectory(): string {
   const uid = process.geteuid!();
   const root = stateRoots()[0];
   try {
+    return makeIn(root, uid);
+  } catch (error) {
+    if (error instanceof MountError) throw error;
+    throw new MountError(`cannot make a state directory in ${root}: ${(error as Error).message}`);
+  }
+}
+
+function makeIn(root: string, uid: number): string {
+  for (let tries = 1; ; tries++) {
     mkdirSync(root, { recursive: true, mode: uid === 0 ? 0o755 : 0o700 });
     // Others may not choose our control sockets and logs for us.
     if (!isOwnDirectory(root, uid)) {
       throw new MountError(`${root} must be a directory of your own that others cannot write to; remove it, or set XDG_RUNTIME_DIR to one`);
     }
     const directory = path.join(root, `si_${randomBytes(8).toString('hex')}`);
-    mkdirSync(directory, { mode: 0o700 });
-    return directory;
-  } catch (error) {
-    if (error instanceof MountError) throw error;
-    throw new MountError(`cannot make a state directory in ${root}: ${(error as Error).message}`);
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+      return directory;
+    } catch (error) {
+      // The last mount that was left has taken the directory away meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === 5) throw error;
+    }
   }
 }
 
@@ -129,8 +140,16 @@ function replaceFile(file: string, content: string): void {
   renameSync(`${file}.new`, file);
 }
 
+/** The last one takes the directory of them all along; root's stays, as /run's others do. */
 export function removeState(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
+  const root = path.dirname(directory);
+  if (root === rootsOwn) return;
+  try {
+    rmdirSync(root);
+  } catch {
+    // Others are in it, or it is gone.
+  }
 }
 
 /** Every mount with a state directory that this user may read: the own ones and root's. */

@@ -272,6 +272,7 @@ describe.skipIf(noHelper !== undefined)(`as an ordinary user${noHelper === undef
         expect(await tsaufs(['umount', mountpoint], asRoot ? {} : surroundings)).toMatchObject({ status: 0, stderr: '' });
         expect(mounted()).toBe(false);
         await until(async () => !(await tsaufs(['list'], surroundings)).stdout.includes(mountpoint));
+        await until(() => Promise.resolve(!existsSync(`/tmp/tsaufs-${uid}`)));
       }
     } finally {
       rmSync(`/tmp/tsaufs-${uid}`, { recursive: true, force: true });
