@@ -16,6 +16,7 @@ import { remount, type RemountReport, type RemountTarget } from './remount.js';
 import { createStateDirectory, findState, publishState, removeState, writeState, type MountState } from './state.js';
 import { decodeSteps } from './steps.js';
 import { subscribe } from './subscription.js';
+import { Watchers } from './watchers.js';
 
 /** A mount to be made by this process. */
 export interface MountRequest {
@@ -60,13 +61,14 @@ export async function runMount(asked: MountRequest): Promise<RunningMount> {
   await outlastFormerMounts(request.union.branches, request.log);
   const directory = request.state?.directory ?? createStateDirectory();
   const events = new EventHub();
+  const watchers = new Watchers();
   let session: Session | undefined;
   try {
     session = await start(request, mountpoint, events);
     events.start(session);
-    const mount = makeTarget(request, mountpoint, directory, session);
+    const mount = makeTarget(request, mountpoint, directory, session, watchers);
     const inTurn = oneByOne((steps: readonly RemountStep[]) => remount(mount, steps));
-    const control = await listenControl(directory, (command, outlet) => answer(command, mount, inTurn, events, outlet));
+    const control = await listenControl(directory, (command, outlet) => answer(command, mount, inTurn, { events, watchers, outlet }));
     writeInForce(directory, mount.inForce);
     publishState(directory, describe(request, mount, directory));
     const ended = follow(session, control, directory, request.log);
@@ -92,7 +94,7 @@ function start(request: MountRequest, mountpoint: string, events: EventHub): Pro
   });
 }
 
-function makeTarget(request: MountRequest, mountpoint: string, directory: string, session: Session): RemountTarget {
+function makeTarget(request: MountRequest, mountpoint: string, directory: string, session: Session, watchers: Watchers): RemountTarget {
   const { union, flags, log } = request;
   const inForce = firstInForce(union, flags, session.branches);
   return {
@@ -104,6 +106,7 @@ function makeTarget(request: MountRequest, mountpoint: string, directory: string
       if (found === undefined) return;
       writeInForce(directory, inForce);
       writeState(directory, { ...found.state, options: optionText(inForce) });
+      watchers.tellChange();
       log('info', 'remounted', { mountpoint, options: optionText(inForce) });
     },
   };
@@ -134,7 +137,8 @@ function describe(request: MountRequest, mount: RemountTarget, directory: string
 }
 
 async function answer(
-  request: ControlRequest, mount: RemountTarget, inTurn: RunningMount['remount'], events: EventHub, outlet: Outlet,
+  request: ControlRequest, mount: RemountTarget, inTurn: RunningMount['remount'],
+  { events, watchers, outlet }: { events: EventHub; watchers: Watchers; outlet: Outlet },
 ): Promise<unknown> {
   const { session, inForce } = mount;
   switch (request.command) {
@@ -146,6 +150,7 @@ async function answer(
       subscribe(request, events, outlet);
       // Answered after the union has begun to tell.
       return session.call({ name: 'branches' });
+    case 'watch': return watchers.add(outlet);
     case 'keep-plinks': return session.call({ name: 'keep-plinks' });
     case 'describe-plinks': case 'cpup-plinks': case 'flush-plinks': return session.call({ name: request.command });
     case 'branch-users': return session.call({ name: 'branch-users', argument: { path: request['path'], inos: request['inos'] } });
