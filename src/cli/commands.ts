@@ -183,6 +183,12 @@ export const sections: readonly Section[] = [
         load: () => import('./trace.js').then((file) => ({ run: file.traceCommand, parser: file.traceParser })),
       },
       {
+        name: 'ui',
+        summary: 'Show a mounted union as a page in the browser: its layers, what happens in it, and a tour of copy-on-write.',
+        usage: ['[--port PORT] [--open] [-v] MOUNTPOINT', '[--port PORT] [--open] [-v] --tour'],
+        load: () => import('./ui.js').then((file) => ({ run: file.uiCommand, parser: file.uiParser })),
+      },
+      {
         name: 'diff',
         summary: 'List what a branch changes of the branches below it, as docker diff does.',
         usage: ['[--json] MOUNTPOINT', '[--json] [--below DIR[:DIR…]] DIR'],

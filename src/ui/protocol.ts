@@ -108,7 +108,7 @@ export interface End {
   failure: string | null;
 }
 
-/** `POST /api/tour`, content-type application/json. 409 where the tour is elsewhere by now: the answer has it. */
+/** `POST /api/tour`, content-type application/json. 409 where the tour is elsewhere by now: the message `tour` of events tells where. */
 export type TourRequest =
   /** Begins a lesson on a new scratch union; its first step, which mounts, is done at once. Another tour ends. */
   | { action: 'start'; lesson: string }
