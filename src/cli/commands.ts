@@ -212,6 +212,12 @@ export const sections: readonly Section[] = [
         load: () => import('./plink.js').then((file) => ({ run: file.plinkCommand, parser: file.plinkParser })),
       },
       {
+        name: 'mvdown',
+        summary: 'Move files of a mounted union down, to a lower branch: the opposite of a copy-up.',
+        usage: ['[-b BRANCH] [-B BRANCH] [-k] [-o] [-r] [-R] [-i] [-n] [-v] [--json] PATH…'],
+        load: () => import('./mvdown.js').then((file) => ({ run: file.mvdownCommand, parser: file.mvdownParser })),
+      },
+      {
         name: 'busy',
         summary: 'Show which processes use files of a branch through its union.',
         usage: ['[-p] [--json] MOUNTPOINT BRANCH'],

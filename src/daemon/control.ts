@@ -120,9 +120,12 @@ async function run(line: string, handler: (request: ControlRequest) => Promise<u
 
 /**
  * Sends one request to the mount of a state directory.
+ * @param onLine called with the lines that come before the answer
  * @throws MountError what the mount answered, or that it does not
  */
-export async function callControl(directory: string, request: ControlRequest): Promise<unknown> {
+export async function callControl(
+  directory: string, request: ControlRequest, onLine: (line: Record<string, unknown>) => void = () => undefined,
+): Promise<unknown> {
   const socket = net.connect(controlPath(directory));
   try {
     return await new Promise((resolve, reject) => {
@@ -131,8 +134,9 @@ export async function callControl(directory: string, request: ControlRequest): P
       // However long: it comes from a mount of this user's, or root's.
       onLines(socket, Infinity, (line) => {
         const answer = JSON.parse(line) as { ok?: unknown; error?: string };
-        if (answer.error === undefined) resolve(answer.ok);
-        else reject(new MountError(answer.error));
+        if (answer.error !== undefined) reject(new MountError(answer.error));
+        else if ('ok' in answer) resolve(answer.ok);
+        else onLine(answer);
       });
       socket.write(`${JSON.stringify(request)}\n`);
     });

@@ -10,6 +10,7 @@ import { EventHub } from './event-hub.js';
 import { firstInForce, optionText, writeInForce, type InForce } from './in-force.js';
 import type { Log } from './log.js';
 import { checkMountpoint, resolveMountpoint } from './mountpoint.js';
+import { serveMoveDown } from './move-down.js';
 import { forgetOldMounts } from './old-mounts.js';
 import { thisProcess } from './process.js';
 import { remount, type RemountReport, type RemountTarget } from './remount.js';
@@ -154,6 +155,7 @@ async function answer(
     case 'keep-plinks': return session.call({ name: 'keep-plinks' });
     case 'describe-plinks': case 'cpup-plinks': case 'flush-plinks': return session.call({ name: request.command });
     case 'branch-users': return session.call({ name: 'branch-users', argument: { path: request['path'], inos: request['inos'] } });
+    case 'mvdown': return serveMoveDown(session, request, outlet);
     case 'unmount': return session.unmount({ lazy: request['lazy'] === true });
     default: throw new MountError(`unknown command "${request.command}"`);
   }

@@ -21,6 +21,7 @@ function what(event: UnionEvent): string {
   switch (event.kind) {
     case 'lookup': return `${path}  ${answerOf(event)}; asked ${list(event.asked)}; ${milliseconds(event)}`;
     case 'copy-up': return `${path}  ${plural(event.bytes ?? 0, 'byte')} from ${printable(event.from ?? '')} to ${branch}, ${milliseconds(event)}`;
+    case 'move-down': return `${path}  ${plural(event.bytes ?? 0, 'byte')} from ${printable(event.from ?? '')} to ${branch}`;
     case 'rename':
     case 'link': return `${printable(event.from ?? '')} -> ${path}  on ${branch}`;
     case 'lost': return `${plural(event.count ?? 0, 'event')} came too fast to be told`;

@@ -4,6 +4,7 @@
  * Sizes and offsets are bytes; an address is that of a Block (memory.ts). Every function returns the kernel's result or
  * -errno as its manual page lists them. EINTR is not retried here.
  */
+import { E } from './errno.js';
 import { allocate, write64 } from './memory.js';
 import { slotA } from './name.js';
 import { NR, sys1, sys2, sys3, sys4, sys5, sys6 } from './syscall.js';
@@ -55,6 +56,12 @@ const RESOLVE_BENEATH = 0x08;
 const FICLONE = 0x40049409;
 const F_DUPFD_CLOEXEC = 1030;
 const F_GETFL = 3;
+const F_SETSIG = 10;
+const F_SETLEASE = 1024;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+/** The same on x86-64 and arm64. */
+const SIGURG = 23;
 const F_SETFL = 4;
 
 /** openat(2). O_CLOEXEC is always added; O_NOFOLLOW is the caller's to add. */
@@ -235,4 +242,16 @@ export function setNonblock(fd: number, on: boolean): number {
   const flags = getFlags(fd);
   if (flags < 0) return flags;
   return sys3(NR.fcntl, fd, F_SETFL, on ? flags | O.NONBLOCK : flags & ~O.NONBLOCK);
+}
+
+/**
+ * Whether somebody else has the file open, by another descriptor; false, too, where the file system cannot tell (no leases) or we are
+ * not the owner. fcntl F_SETLEASE: taken and given back; who opens it in between waits so long, and sends us a signal that
+ * is ignored by default.
+ */
+export function isOpenElsewhere(fd: number): boolean {
+  sys3(NR.fcntl, fd, F_SETSIG, SIGURG);
+  const result = sys3(NR.fcntl, fd, F_SETLEASE, F_WRLCK);
+  if (result >= 0) sys3(NR.fcntl, fd, F_SETLEASE, F_UNLCK);
+  return result === -E.EAGAIN;
 }

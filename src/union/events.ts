@@ -1,7 +1,7 @@
 // What happens in a union, for whoever listens: the library's events, `tsaufs trace`, the web page.
 
 export const eventKinds = [
-  'lookup', 'copy-up', 'whiteout', 'unwhiteout', 'opaque', 'create', 'mkdir', 'rename', 'unlink', 'rmdir', 'link', 'lost',
+  'lookup', 'copy-up', 'move-down', 'whiteout', 'unwhiteout', 'opaque', 'create', 'mkdir', 'rename', 'unlink', 'rmdir', 'link', 'lost',
 ] as const;
 
 export interface UnionEvent {
@@ -12,11 +12,11 @@ export interface UnionEvent {
   kind: (typeof eventKinds)[number];
   /** The path in the union, from its root; '' of lost. */
   path: string;
-  /** copy-up: the branch it came from; rename and link: the other name. */
+  /** copy-up and move-down: the branch it came from; rename and link: the other name. */
   from?: string;
   /** The branch it happened on. lookup: where it is seen, or whose whiteout hides it; '' where it is nowhere. */
   branch: string;
-  /** copy-up: bytes of data copied. */
+  /** copy-up and move-down: bytes of data copied. */
   bytes?: number;
   /** copy-up and lookup: milliseconds that it took. */
   duration?: number;

@@ -17,6 +17,11 @@ const INDEXES = 4096;
 
 export class FileSystems {
   private readonly all: FileSystem[] = [];
+  /**
+   * Numbers in the union that files keep whose inode of that number is gone (moved down to another branch): an inode that
+   * gets the same from its branch is another file.
+   */
+  readonly kept = new Set<number>();
   /** Indexes given to the parts of file systems, by device and part. */
   private readonly indexes = new Map<string, number>();
 

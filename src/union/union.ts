@@ -20,6 +20,7 @@ import { lookup } from './lookup.js';
 import {
   type DirHandle, fsyncdir, opendir, readdir, readdirInto, readdirplus, releasedir,
 } from './merged-directory.js';
+import { type MoveDownRequest, MoveDowns } from './mvdown.js';
 import type { Node } from './node.js';
 import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
@@ -48,12 +49,14 @@ export class Union {
    * began before and after a change would put the old names into the new cache.
    */
   private readonly listedForCache = new Set<Node>();
+  private readonly moveDowns: MoveDowns;
   /** The unmount leaves pseudo-links as they are (umount -i). */
   private keepsPlinks = false;
 
   /** Opens the branches and makes AUFS's entries on the writable ones. Throws UnionError; nothing stays open then. */
   constructor(options: UnionOptions, hooks: Hooks) {
     this.u = new UnionState(options, hooks);
+    this.moveDowns = new MoveDowns(this.u);
     const xino = xinoPlace(options, () => this.u.branches);
     this.xino = xino;
     this.opener = new BranchOpener(xino === null ? null : () => xino.open());
@@ -350,6 +353,8 @@ export class Union {
       case 'cpup-plinks':
         copyUpNames(this.u);
         return null;
+      case 'mvdown':
+        return this.moveDowns.call(argument as MoveDownRequest);
       case 'branch-users':
         return branchUsers(this.u, argument as Parameters<typeof branchUsers>[1]);
       case 'counts':
@@ -395,6 +400,7 @@ export class Union {
 
   /** After the unmount: no descriptor and no temporary of ours stays. */
   close(): void {
+    this.moveDowns.close();
     giveUpCopies(this.u);
     this.u.helpers = null;
     this.flushPlinks();

@@ -3,7 +3,7 @@
 // everything below it. Where a name and its whiteout stand side by side, the whiteout counts.
 
 import { E, Errno, must } from '../posix/errno.js';
-import { O, close, openat, openat2Beneath } from '../posix/file.js';
+import { O, close, dup, openat, openat2Beneath } from '../posix/file.js';
 import { AT } from '../posix/directory.js';
 import { fchmod, fchown } from '../posix/attributes.js';
 import { getegid, geteuid } from '../posix/credentials.js';
@@ -212,6 +212,27 @@ function keepToOurselves(fd: number, path: string): void {
   }
   for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) fremovexattr(fd, acl);
   if ((mode & 0o7777) !== 0o700) must(fchmod(fd, 0o700));
+}
+
+/**
+ * The orphan directory of a branch, a descriptor (O_PATH) of the caller's; on one that is not prepared for writing it is made
+ * if need be, and removed by `giveBack`, which closes the descriptor in any case. Throws UnionError or Errno.
+ */
+export function borrowOrphans(branch: Branch): { fd: number; giveBack: () => void } {
+  if (branch.orphanDir >= 0) {
+    const fd = must(dup(branch.orphanDir));
+    return { fd, giveBack: () => void close(fd) };
+  }
+  // It may be another union's, in which the branch takes writes.
+  const isTheirs = statat(branch.root, ORPHAN_DIRECTORY, st) >= 0;
+  const fd = baseDirectory(branch, ORPHAN_DIRECTORY);
+  return {
+    fd,
+    giveBack: () => {
+      close(fd);
+      if (!isTheirs) unlinkat(branch.root, ORPHAN_DIRECTORY, AT.REMOVEDIR);
+    },
+  };
 }
 
 /** Removes what a crash left among the orphans. */

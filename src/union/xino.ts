@@ -33,7 +33,9 @@ function fileSystemOf(branch: Branch, st: Inode): FileSystem {
 export function unionInode(branch: Branch, st: Inode): number {
   const fs = fileSystemOf(branch, st);
   const known = fs.inodes.size === 0 ? undefined : fs.inodes.get(st.ino, birthOf(st));
-  return known ?? ownNumber(branch, fs, st.ino);
+  if (known !== undefined) return known;
+  const own = ownNumber(branch, fs, st.ino);
+  return branch.fileSystems.kept.size > 0 && branch.fileSystems.kept.has(own) ? freshInode(branch, st) : own;
 }
 
 /** The same for a number that a listing tells: not exact for an inode of another file system than the branch's root. */
@@ -64,8 +66,16 @@ export function freshInode(branch: Branch, st: Inode): number {
 /** The branch's inode is (the copy of) the file that has this number in the union. */
 export function keepInode(branch: Branch, st: Inode, unionIno: number): void {
   const fs = fileSystemOf(branch, st);
-  if (ownNumber(branch, fs, st.ino) === unionIno) fs.inodes.delete(st.ino);
+  if (ownNumber(branch, fs, st.ino) === unionIno && !branch.fileSystems.kept.has(unionIno)) fs.inodes.delete(st.ino);
   else fs.inodes.set(st.ino, birthOf(st), unionIno);
+}
+
+/** The same, for a file whose inode with that number goes: `keepInode`, and no other file gets the number. */
+export function keepInodeForGood(branch: Branch, st: Inode, unionIno: number): void {
+  const fs = fileSystemOf(branch, st);
+  if (fs.inodes.forgets) return;
+  branch.fileSystems.kept.add(unionIno);
+  fs.inodes.set(st.ino, birthOf(st), unionIno);
 }
 
 /** The branch's inode is gone: its number may come again for another file. */

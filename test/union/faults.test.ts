@@ -4,10 +4,12 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { E, errnoName } from '../../src/posix/errno.js';
+import { E, Errno, errnoName } from '../../src/posix/errno.js';
 import { O } from '../../src/posix/file.js';
 import { S } from '../../src/posix/stat.js';
 import type { FileHandle } from '../../src/union/file-handle.js';
+import type { MoveDownAnswer } from '../../src/union/mvdown.js';
+import type { MoveDownWish } from '../../src/union/mvdown-site.js';
 import { arm, disarm, faults, type Kind } from './faults.js';
 import { bytes, failure, isRoot, makeBranches, type BranchGiven, type Setting, type TestUnion, unionOver, useUnions } from './helpers.js';
 
@@ -149,7 +151,26 @@ const cases: Record<string, Case> = {
     ...over({}, { options: { dirren: true } }), first: (t) => (t.make('d/e/x'), t.unlink('d/e/x')),
     act: (t) => t.rename('d/s', 'd/e'),
   },
+
+  // Moving down
+  'move down': { branches: [['rw', { 'd/s/u': file('moved') }], ['ro'], ['rw'], ['ro', lower]], act: (t) => moveDown(t, 'd/s/u') },
+  'move down over a whiteout with something beside it': {
+    branches: [['rw', { f: file('moved') }], ['rw', { '.wh.f': '', 'f/left': file('invisible') }], ['ro', lower]], act: (t) => moveDown(t, 'f'),
+  },
+  'move down over a file': {
+    branches: [['rw', { 'd/g': file('moved') }], ['rw', { 'd/g': file('old') }], ['ro', lower]], act: (t) => moveDown(t, 'd/g', { overwrite: true }),
+  },
+  'move down of a symlink': { branches: [['rw', { 'd/l': { to: 'x' } }], ['rw'], ['ro', lower]], act: (t) => moveDown(t, 'd/l') },
+  'move down from a branch that takes no writes': {
+    branches: [['rw'], ['ro', { 'd/s/u': file('moved') }], ['rw', lower]], act: (t) => moveDown(t, 'd/s/u', { readonlyUpper: true }),
+  },
 };
+
+function moveDown(t: TestUnion, path: string, wish: Omit<MoveDownWish, 'path'> = {}): void {
+  const answer = t.union.command('mvdown', { ...wish, path, id: 'x' }) as MoveDownAnswer;
+  if (answer.kind === 'moved') return;
+  throw answer.kind === 'refused' && answer.code !== undefined ? new Errno(E[answer.code as keyof typeof E]) : new Error(JSON.stringify(answer));
+}
 
 // --- what is seen --------------------------------------------------------------------------------
 
