@@ -59,6 +59,8 @@ export function unlink(u: UnionState, parent: Node, name: string): void {
     if (nlink <= 1) forgetInode(branch, target.stat);
   });
   if (node !== undefined) dropName(u, node, parent, name, nlink);
+  // The kernel has forgotten the file; its other names show how many there are.
+  else u.plinks.count(unionInode(source, target.stat), -1);
   parent.version++;
   u.shownTimes.changed(parent);
   if (u.wantEvents) tell(u, 'unlink', branch, parent, name, hide);

@@ -32,6 +32,18 @@ test('also when the kernel has forgotten the file meanwhile', () => {
   expect([t.read('d/b'), t.walk('a'), t.walk('d/c')]).toEqual(['new', b, b]);
 });
 
+test('a name that goes while the kernel knows nothing of the file is no longer counted', () => {
+  for (const gone of ['a', 'd/b']) {
+    const t = makeUnion([['rw'], ['ro', low]]);
+    t.write('a', 'new');
+    const parent = gone === 'a' ? t.union.root : t.walk('d');
+    for (const node of [...t.union.nodes.all()]) if (!node.isDirectory) t.union.nodes.forget(node, node.lookups);
+    t.union.unlink(parent, gone.slice(-1));
+    expect(t.stat('d/c').nlink).toBe(2);
+    expect(t.read('d/c')).toBe('new');
+  }
+});
+
 test('in a listing too', () => {
   const t = makeUnion([['rw'], ['ro', low]]);
   t.write('a', 'new');
