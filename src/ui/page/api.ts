@@ -23,12 +23,10 @@ export function getExplanation(which: Which, key: Key): Promise<Explanation> {
   return get<Explanation>(which, 'explain', `path=${key === '' ? '/' : key}`);
 }
 
-/** Of a 409 the answer is what the tour is by now. */
 export async function postTour(request: TourRequest): Promise<TourAnswer> {
-  const response = await fetch('/api/tour', {
+  return answerOf<TourAnswer>(await fetch('/api/tour', {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(request),
-  });
-  return response.status === 409 ? await response.json() as TourAnswer : answerOf<TourAnswer>(response);
+  }));
 }
 
 async function get<T>(which: Which, what: string, query: string): Promise<T> {

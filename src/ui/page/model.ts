@@ -13,6 +13,9 @@ export type Connection = 'connecting' | 'live' | 'lost' | 'refused' | 'ended';
 /** How many directories that nobody opened are kept for the timeline. */
 const MANY = 300;
 
+/** How long an event may take from the union to the page, in milliseconds. */
+const ON_THE_WAY = 200;
+
 /** Draws what happens: called before a change is drawn, it returns what is to be done after that. */
 export type Director = (change: Change, branches: Union['branches']) => () => void;
 
@@ -141,12 +144,19 @@ export class Model extends Store {
     this.changed();
   }
 
+  /** What was done on the branches directly has no events. Those that are under way come first. */
+  readAllSoon(): void {
+    for (const key of this.directories.keys()) this.#touched.add(key);
+    setTimeout(() => this.#pace.nudge(), ON_THE_WAY);
+  }
+
   /** After a connection was made, and when the branches are others: everything that is known is asked for again. */
   async #refresh(): Promise<void> {
     try {
       this.union = await getUnion(this.which);
       if (this.which === 'mount') this.onTour({ tour: this.union.tour });
-      await Promise.all([...new Set([ROOT, ...this.directories.keys()])].map((key) => this.#read(key)));
+      const known = this.union.mountpoint === null ? [] : [ROOT, ...this.directories.keys()];
+      await Promise.all([...new Set(known)].map((key) => this.#read(key)));
       this.#set({ connection: 'live' });
       if (this.selected !== null) await this.explain(this.selected);
     } catch (error) {

@@ -30,6 +30,11 @@ export class Pace {
     this.#schedule();
   }
 
+  /** As after an event: `rest` is called when there are no more. */
+  nudge(): void {
+    this.#schedule();
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
   }

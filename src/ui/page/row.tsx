@@ -45,6 +45,7 @@ export function Row({ row: { key, entry, level, position, siblings, isOpen }, in
       </span>
       <span class="size">{entry.size === undefined ? '' : bytesText(entry.size)}</span>
       <span class="badges">
+        {seen !== undefined && entry.layers.every(({ branch }) => branch !== seen.index) && <Badge branch={seen} />}
         {entry.layers.map(({ branch, state }) => branches.at(branch) !== undefined &&
           <Badge key={branch} branch={branches[branch]} kind={({ seen: 'filled', merged: 'tinted', hidden: 'struck' } as const)[state]} />)}
       </span>

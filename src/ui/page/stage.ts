@@ -22,8 +22,8 @@ export function direct(change: Change, _branches: readonly Branch[]): () => void
   const ghost = from === undefined ? null : ghostOf(origin ?? removed, key, branch);
   return () => {
     const target = kind === 'whiteout' ? chip(branch, key, '.whiteout') : chip(branch, key);
-    glow(target ?? slab(branch));
-    glow(row(key));
+    glow(target ?? slab(branch), 1);
+    glow(row(key), -2);
     if (prefersStillness()) return;
     if (ghost !== null && from !== undefined && origin !== null) fly(ghost, from, target ?? slab(branch), target);
     else if (ghost !== null && from !== undefined) fade(ghost, from, kind === 'unwhiteout');
@@ -95,9 +95,8 @@ function appear(target: HTMLElement | null): void {
 }
 
 /** Without any motion: says where to look. */
-function glow(element: HTMLElement | null): void {
-  element?.animate([
-    { outline: '2px solid var(--accent)', outlineOffset: '1px' }, { outline: '2px solid var(--accent)', outlineOffset: '1px', offset: 0.6 },
-    { outline: '2px solid transparent', outlineOffset: '1px' },
-  ], GLOW);
+function glow(element: HTMLElement | null, offset: number): void {
+  const outlineOffset = `${offset}px`;
+  const lit = { outline: '2px solid var(--accent)', outlineOffset };
+  element?.animate([lit, { ...lit, offset: 0.6 }, { outline: '2px solid transparent', outlineOffset }], GLOW);
 }

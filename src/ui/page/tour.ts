@@ -1,5 +1,5 @@
-import type { TourAnswer, TourRequest, TourState } from '../protocol.js';
-import { postTour } from './api.js';
+import type { TourRequest, TourState } from '../protocol.js';
+import { getUnion, postTour } from './api.js';
 import { Model } from './model.js';
 import { keyOf } from './paths.js';
 import { Store } from './store.js';
@@ -81,10 +81,13 @@ export class Tour extends Store {
     this.error = null;
     this.changed();
     try {
-      const answer: TourAnswer = await postTour(request);
-      this.adopt(answer.tour);
+      const { tour } = await postTour(request);
+      this.adopt(tour);
+      this.model?.readAllSoon();
     } catch (error) {
       this.error = (error as Error).message;
+      // Another page may have gone on with the tour.
+      await getUnion('mount').then(({ tour }) => this.adopt(tour), () => undefined);
     }
     this.isBusy = false;
     this.changed();
