@@ -37,10 +37,12 @@ export interface TestImage {
   layers: readonly Buffer[];
   names?: readonly string[];
   config?: object;
+  /** Of the whole configuration. */
+  more?: object;
   architecture?: string;
 }
 
-export function configOf({ layers, config, architecture }: TestImage): Buffer {
+export function configOf({ layers, config, architecture, more }: TestImage): Buffer {
   return Buffer.from(JSON.stringify({
     created: '2026-01-02T03:04:05Z', architecture: architecture ?? 'amd64', os: 'linux',
     config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'], ...config },
@@ -49,6 +51,7 @@ export function configOf({ layers, config, architecture }: TestImage): Buffer {
       ...layers.map((_, index) => ({ created: '2026-01-02T03:04:05Z', created_by: `step ${index}` })),
       { created: '2026-01-02T03:04:05Z', created_by: 'CMD ["/bin/sh"]', empty_layer: true },
     ],
+    ...more,
   }));
 }
 
