@@ -5,7 +5,7 @@ import type { Command as Parser } from 'commander';
 /** What a command's file gives. */
 export interface LoadedCommand {
   /** Returns the exit status. */
-  run: (args: string[]) => Promise<number>;
+  run: (args: string[]) => number | Promise<number>;
   parser: () => Parser;
 }
 
@@ -130,6 +130,31 @@ const docker: CommandGroup = {
     'and nothing in its directory is changed.',
 };
 
+const helpers: CommandGroup = {
+  name: 'helpers',
+  summary: 'The programs that mount(8) and umount(8) run, and AUFS\'s commands by their names, as links to this one.',
+  commands: [
+    {
+      name: 'install',
+      summary: 'Make the links for mount -t tsaufs and -t fuse.tsaufs, and others on request.',
+      usage: ['[--aufs] [--tools] [--prefix DIR] [-n] [--json]'],
+      load: () => import('./helpers.js').then((file) => ({ run: file.helpersInstall, parser: file.helpersInstallParser })),
+    },
+    {
+      name: 'remove',
+      summary: 'Remove them, all that there are.',
+      usage: ['[--prefix DIR] [-n] [--json]'],
+      load: () => import('./helpers.js').then((file) => ({ run: file.helpersRemove, parser: file.helpersRemoveParser })),
+    },
+    {
+      name: 'status',
+      summary: 'Show which there are.',
+      usage: ['[--prefix DIR] [--json]'],
+      load: () => import('./helpers.js').then((file) => ({ run: file.helpersStatus, parser: file.helpersStatusParser })),
+    },
+  ],
+};
+
 export const sections: readonly Section[] = [
   {
     title: 'Unions',
@@ -238,6 +263,10 @@ export const sections: readonly Section[] = [
         load: () => import('./graphdriver.js').then((file) => ({ run: file.graphdriverCommand, parser: file.graphdriverParser })),
       },
     ],
+  },
+  {
+    title: 'This machine',
+    commands: [helpers],
   },
   {
     title: 'Help',

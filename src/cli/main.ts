@@ -1,23 +1,24 @@
 #!/usr/bin/env node
 /** `tsaufs`: finds the command and hands over. A command's file is loaded only when it is the one. */
+import { calledAs } from './called-as.js';
 import { commands, findCommand, findEntry, isGroup } from './commands.js';
+import { oldNames } from './old-names.js';
 import { exitStatus, UsageError } from './status.js';
 
-/** The programs of aufs-util, where links of such names lead to this one: the command, and its arguments in our order. */
-const oldNames: Record<string, (args: string[]) => string[]> = {
-  auchk: (args) => ['check', ...args],
-  auplink: (args) => args.length < 2 ? ['plink', ...args] : ['plink', ...args.slice(1), args[0]],
-  aumvdown: (args) => ['mvdown', ...args],
-  // Which has -v for more than the process ids.
-  aubusy: (args) => ['busy', ...(args[0] === '-v' ? args.slice(1) : ['--pids', ...args])],
+/** The programs that mount(8) and umount(8) run for a file system's type. */
+const helpers: Record<'mount' | 'umount', () => Promise<(name: string, args: string[]) => Promise<number>>> = {
+  mount: async () => (await import('./mount-helper.js')).mountHelper,
+  umount: async () => (await import('./umount-helper.js')).umountHelper,
 };
 
-function asCalled(program: string, args: string[]): string[] {
-  const name = program.slice(program.lastIndexOf('/') + 1);
-  return Object.hasOwn(oldNames, name) ? oldNames[name](args) : args;
+async function run(name: string, given: string[]): Promise<number> {
+  if (given[0] === calledAs) return run(given[1], given.slice(2));
+  const helper = /^(u?mount)\.(fuse\.)?(tsaufs|aufs)$/.exec(name);
+  if (helper) return (await helpers[helper[1] as 'mount' | 'umount']())(name, given);
+  return runWords(Object.hasOwn(oldNames, name) ? oldNames[name](given) : given);
 }
 
-async function run(args: string[]): Promise<number> {
+async function runWords(args: string[]): Promise<number> {
   const [first, ...rest] = args;
   if (args.length === 0) return runCommand('help', []);
   const entry = findEntry(commands, first);
@@ -42,7 +43,7 @@ function isHelperForm(args: string[]): boolean {
 }
 
 try {
-  process.exitCode = await run(asCalled(process.argv[1], process.argv.slice(2)));
+  process.exitCode = await run(process.argv[1].slice(process.argv[1].lastIndexOf('/') + 1), process.argv.slice(2));
 } catch (error) {
   process.exitCode = exitStatus(error);
 }

@@ -1,6 +1,7 @@
 import type { BackgroundRequest } from '../daemon/background.js';
 import type { AdapterName } from '../daemon/adapters.js';
 import { parseMountOptions, type ParsedMount } from '../options/mount.js';
+import { formatMode } from '../options/branch.js';
 import { isRemount } from '../options/remount.js';
 import { collect, parserFor } from './parser.js';
 import { UsageError } from './status.js';
@@ -10,7 +11,24 @@ interface MountFlags {
   foreground?: true;
   verbose?: true;
   readOnly?: true;
+  sloppy?: true;
+  dryRun?: true;
   adapter: string;
+}
+
+/** A mount as a command line asks for it. */
+export interface AskedMount {
+  /** Those of `-o`, in order. */
+  texts: string[];
+  source: string;
+  mountpoint: string;
+  verbose: boolean;
+  /** Unknown options are passed over. */
+  sloppy: boolean;
+  /** Everything is checked, and nothing mounted. */
+  dryRun: boolean;
+  foreground: boolean;
+  adapter: AdapterName;
 }
 
 const examples = `
@@ -35,7 +53,8 @@ export function mountParser() {
     .option('-r, --read-only', 'the same as -o ro')
     .option('-w, --read-write', 'the same as -o rw')
     .option('-n, --no-mtab', 'accepted for mount(8): nothing is written to /etc/mtab anyway')
-    .option('-s, --sloppy', 'accepted for mount(8): has no effect')
+    .option('-s, --sloppy', 'pass over options that are not known, with a warning')
+    .option('--dry-run', 'check the options, the branches and the mount point, and mount nothing')
     .option('-t, --types <type>', 'accepted for mount(8)')
     .option('--adapter <name>', 'how to speak to the kernel: auto, kernel or fuse-native', 'auto')
     .addHelpText('after', examples);
@@ -46,20 +65,43 @@ export async function mountCommand(args: string[]): Promise<number> {
   const command = mountParser().parse(args, { from: 'user' });
   const flags = command.opts<MountFlags>();
   const { source, mountpoint } = places(command.args);
-  const texts = optionTexts(args, flags);
-  if (isRemount(texts)) return (await import('./remount.js')).remountUnion(texts, mountpoint, flags.verbose ?? false);
-  const options = parseMountOptions(texts, process.cwd());
-  if (flags.verbose) options.union.verbose = true;
-  const adapter = adapterName(flags.adapter);
+  return mountUnion({
+    texts: optionTexts(args, flags),
+    source,
+    mountpoint,
+    verbose: flags.verbose ?? false,
+    sloppy: flags.sloppy ?? false,
+    dryRun: flags.dryRun ?? false,
+    foreground: flags.foreground ?? false,
+    adapter: adapterName(flags.adapter),
+  });
+}
+
+/** Also for the helpers of mount(8). Returns the exit status. */
+export async function mountUnion(asked: AskedMount): Promise<number> {
+  const { texts, mountpoint, verbose, adapter } = asked;
+  if (isRemount(texts)) return (await import('./remount.js')).remountUnion(texts, mountpoint, asked);
+  const options = parseMountOptions(texts, process.cwd(), asked.sloppy);
+  if (verbose) options.union.verbose = true;
+  if (asked.dryRun) return rehearse(mountpoint, options);
   const { adapterWarnings } = await import('../daemon/adapters.js');
   options.warnings.push(...adapterWarnings(adapter, options.mount));
   const request: Omit<BackgroundRequest, 'state'> = {
-    source: options.mount.source ?? source,
+    source: options.mount.source ?? asked.source,
     mountpoint: await absolute(mountpoint),
     options,
     adapter,
   };
-  return flags.foreground ? mountForeground(request) : mountBackground(request, flags.verbose ?? false);
+  return asked.foreground ? mountForeground(request) : mountBackground(request, verbose);
+}
+
+async function rehearse(mountpoint: string, options: ParsedMount): Promise<number> {
+  sayWarnings(options);
+  const { rehearseMount } = await import('../daemon/rehearsal.js');
+  await rehearseMount(mountpoint, options.union.branches);
+  const branches = options.union.branches.map((branch) => `${branch.path}=${formatMode(branch)}`);
+  process.stdout.write(`tsaufs: would mount ${branches.join(':')} on ${await absolute(mountpoint)}\n`);
+  return 0;
 }
 
 function places(args: string[]): { source: string; mountpoint: string } {

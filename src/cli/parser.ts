@@ -1,19 +1,23 @@
 import { Command } from 'commander';
-import { findCommand } from './commands.js';
+import { findCommand, type Command as Description } from './commands.js';
 
 /**
  * A command of tsaufs for commander, described as in commands.ts: its errors are one line in our manner, and are thrown
  * instead of ending the process, so that every exit status is decided in main.ts.
  */
 export function parserFor(name: string): Command {
-  const { summary, usage } = findCommand(name);
-  return new Command(`tsaufs ${name}`)
+  return parserOf(`tsaufs ${name}`, findCommand(name));
+}
+
+/** The same for a program by its whole name, such as `mount.tsaufs`. */
+export function parserOf(program: string, { summary, usage }: Pick<Description, 'summary' | 'usage'>): Command {
+  return new Command(program)
     .description(summary)
-    .usage(usage.join(`\n       tsaufs ${name} `))
+    .usage(usage.join(`\n       ${program} `))
     .helpOption('-h, --help', 'show this help')
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(`tsaufs: ${text.trim().replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see tsaufs ${name} --help\n`),
+      outputError: (text, write) => write(`tsaufs: ${text.trim().replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see ${program} --help\n`),
     });
 }
 

@@ -20,6 +20,7 @@ export function remountParser() {
     .argument('<mountpoint>', 'where it is mounted')
     .option('-o, --option <options>', 'what to change, separated by commas', collect, [])
     .option('-v, --verbose', 'say what is done')
+    .option('--dry-run', 'check the options, and change nothing')
     .allowExcessArguments(false)
     .addHelpText('after', examples);
 }
@@ -27,19 +28,27 @@ export function remountParser() {
 /** `tsaufs remount`. */
 export async function remountCommand(args: string[]): Promise<number> {
   const command = remountParser().parse(args, { from: 'user' });
-  const flags = command.opts<{ option: string[]; verbose?: true }>();
+  const flags = command.opts<{ option: string[]; verbose?: true; dryRun?: true }>();
   if (flags.option.length === 0) {
     throw new UsageError('nothing to change; usage: tsaufs remount -o append=BRANCH MOUNTPOINT');
   }
-  return remountUnion(flags.option, command.args[0], flags.verbose ?? false);
+  return remountUnion(flags.option, command.args[0], flags);
+}
+
+/** How a remount is to be done: {@link AskedMount} has the same. */
+export interface RemountWay {
+  verbose?: boolean;
+  dryRun?: boolean;
+  sloppy?: boolean;
 }
 
 /** Also for `tsaufs mount -o remount,…`. */
-export async function remountUnion(texts: readonly string[], written: string, verbose: boolean): Promise<number> {
+export async function remountUnion(texts: readonly string[], written: string, way: RemountWay): Promise<number> {
   if (written === '') throw new UsageError('the mount point is empty');
-  const { mountpoint, notes, output } = await remountPath(written, texts);
+  const { mountpoint, notes, output } = await remountPath(written, texts, way);
   for (const note of notes) process.stderr.write(`tsaufs: warning: ${note}\n`);
   for (const line of output) process.stdout.write(`${line}\n`);
-  if (verbose) process.stdout.write(`tsaufs: ${mountpoint} remounted\n`);
+  if (way.dryRun) process.stdout.write(`tsaufs: would remount ${mountpoint}\n`);
+  else if (way.verbose) process.stdout.write(`tsaufs: ${mountpoint} remounted\n`);
   return 0;
 }

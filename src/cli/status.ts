@@ -18,3 +18,9 @@ export function exitStatus(error: unknown): number {
   if (process.env['TSAUFS_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return name === 'UsageError' || name === 'OptionError' ? 2 : 1;
 }
+
+/** The same for a helper of mount(8) or umount(8), whose exit status becomes theirs: 1 is a wrong command line, 32 a failure. */
+export function helperStatus(error: unknown): number {
+  const status = exitStatus(error);
+  return status === 0 ? 0 : status === 2 ? 1 : 32;
+}

@@ -1,6 +1,6 @@
 /** A mount or an unmount that cannot be done: the message is one line that says why and what to do. */
 export class MountError extends Error {
-  override readonly name = 'MountError';
+  override readonly name: string = 'MountError';
 }
 
 /** The one line to show for whatever was thrown. */

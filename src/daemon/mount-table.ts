@@ -14,9 +14,9 @@ export interface MountEntry {
 /** The type that a tsaufs mount shows: FUSE, with tsaufs as its subtype. */
 export const mountType = 'fuse.tsaufs';
 
-/** All mounts that this process sees, the later ones on top of the earlier. */
-export function readMountTable(): MountEntry[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line !== '').map(parseLine);
+/** All mounts that a process sees, the later ones on top of the earlier. */
+export function readMountTable(pid: number | 'self' = 'self'): MountEntry[] {
+  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n').filter((line) => line !== '').map(parseLine);
 }
 
 /** What is mounted on top at exactly this path. The path itself is not touched: a dead mount may hang. */

@@ -10,15 +10,26 @@ export interface RemountedPath extends RemountReport {
   mountpoint: string;
 }
 
+export interface RemountPathWay {
+  /** What relative paths are relative to; the working directory if not given. */
+  cwd?: string;
+  /** Unknown options are warnings. */
+  sloppy?: boolean;
+  /** The options are checked, nothing is changed. */
+  dryRun?: boolean;
+}
+
 /**
  * Changes a mounted union by its mount point, whichever process serves it.
  * @param texts those of `-o`, in order
  * @throws OptionError, with nothing changed; MountError not mounted, not permitted, or what the mount answers
  */
-export async function remountPath(written: string, texts: readonly string[], cwd = process.cwd()): Promise<RemountedPath> {
+export async function remountPath(written: string, texts: readonly string[], way: RemountPathWay = {}): Promise<RemountedPath> {
+  const cwd = way.cwd ?? process.cwd();
   const mountpoint = resolveMountpoint(written, cwd);
   const found = findRunning(mountpoint);
-  const { steps, warnings } = parseRemountOptions(texts, describe(found), cwd);
+  const { steps, warnings } = parseRemountOptions(texts, describe(found), cwd, way.sloppy);
+  if (way.dryRun) return { mountpoint, notes: warnings, output: [] };
   const report = await callControl(found.directory, { command: 'remount', steps: encodeSteps(steps) }) as RemountReport;
   return { mountpoint, notes: [...warnings, ...report.notes], output: report.output };
 }

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { callControl } from './control.js';
 import { errorLine, MountError } from './error.js';
 import { holderElsewhere } from './mount-namespaces.js';
-import { type MountEntry, mountAt, mountType } from './mount-table.js';
+import { type MountEntry, mountAt, mountType, readMountTable } from './mount-table.js';
 import { resolveMountpoint } from './mountpoint.js';
 import { isAlive } from './process.js';
 import { findStates, removeState, type FoundState } from './state.js';
@@ -14,8 +14,18 @@ const usualPatience = 30_000;
 const patienceElsewhere = 10_000;
 const pause = 5;
 
+/** How long a process may take to say that it is there, in milliseconds, until `force` takes it for stuck. */
+const answerPatience = 5000;
+
+/** The mount is in use. */
+class BusyError extends MountError {
+  override readonly name = 'BusyError';
+}
+
 export interface UnmountWay {
   lazy?: boolean;
+  /** A mount that is in use and whose process does not answer is ended: who waits for it gets an error. */
+  force?: boolean;
   keepPlinks?: boolean;
   patience?: number;
 }
@@ -39,8 +49,27 @@ export async function unmountPath(written: string, how: UnmountWay = {}): Promis
   }
   const lazy = how.lazy ?? false;
   if (state && how.keepPlinks) await callControl(state.directory, { command: 'keep-plinks' });
-  await detach(mountpoint, lazy);
-  return state && !lazy ? waitForEnd(state, there, how.patience ?? usualPatience) : undefined;
+  try {
+    await detach(mountpoint, lazy);
+  } catch (error) {
+    if (!how.force || !(error instanceof BusyError) || !state || await answers(state)) throw error;
+    await detachDead(mountpoint, there.device);
+    return `${mountpoint}: its process ${state.state.pid} does not answer; the mount was removed, and who waited for it got an error`;
+  }
+  if (!state || lazy) return undefined;
+  const place = otherPlace(state, there.device);
+  if (place !== undefined) return `${mountpoint} is unmounted; its process ${state.state.pid} goes on, as it serves ${place}, too`;
+  return waitForEnd(state, there, how.patience ?? usualPatience);
+}
+
+/** Where the union is still mounted, as its process sees it: bound to another place, or in its own mount namespace, not ours. */
+function otherPlace({ state }: FoundState, device: string): string | undefined {
+  try {
+    return readMountTable(state.pid).findLast((entry) => entry.device === device)?.mountpoint;
+  } catch {
+    // It has ended, or is another user's.
+    return undefined;
+  }
 }
 
 function unmountAbsent(mountpoint: string, state: FoundState | undefined, other: boolean): string {
@@ -55,6 +84,12 @@ async function unmountDead(mountpoint: string, device: string, found: FoundState
   await detachDead(mountpoint, device);
   removeState(found.directory);
   return `${mountpoint}: its process ${found.state.pid} is dead; the mount and its state were removed`;
+}
+
+/** Whether the thread that serves it does. */
+async function answers({ directory }: FoundState): Promise<boolean> {
+  const late = new Promise<false>((resolve) => setTimeout(resolve, answerPatience, false).unref());
+  return Promise.race([callControl(directory, { command: 'stats' }).then(() => true, () => false), late]);
 }
 
 async function isDisconnected(mountpoint: string): Promise<boolean> {
@@ -104,8 +139,8 @@ async function detachAsUser(mountpoint: string, lazy: boolean): Promise<void> {
   }
 }
 
-function busy(mountpoint: string): MountError {
-  return new MountError(
+function busy(mountpoint: string): BusyError {
+  return new BusyError(
     `${mountpoint} is busy; see who uses it with lsof ${mountpoint}, or detach it with tsaufs umount -l ${mountpoint}`,
   );
 }

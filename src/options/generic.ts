@@ -39,7 +39,8 @@ const flags = new Map<string, Setting[]>([
 
 /** What mount(8), systemd and fstab(5) keep for themselves, and what tsaufs does in any case. */
 const silent = new Set([
-  'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'owner', 'group', 'nofail', '_netdev', 'loud',
+  'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'nousers', 'owner', 'noowner',
+  'group', 'nogroup', 'nofail', '_netdev', 'loud',
   'nomand', 'noiversion', 'nolazytime', 'default_permissions', 'nonempty', 'big_writes', 'auto_cache',
   // Buildah and Podman give it for volumes (`:O`), in mount namespaces of theirs.
   'private', 'rprivate',

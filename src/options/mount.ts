@@ -15,11 +15,12 @@ export interface ParsedMount {
 /**
  * The options of a new mount as text, with every path made absolute.
  * @param cwd what relative paths are relative to
+ * @param sloppy unknown options are warnings
  * @throws OptionError
  */
-export function parseMountOptions(texts: readonly string[], cwd: string): ParsedMount {
+export function parseMountOptions(texts: readonly string[], cwd: string, sloppy = false): ParsedMount {
   const warnings: string[] = [];
-  return foldMount(parseOptions(texts, (message) => warnings.push(message)), warnings, cwd);
+  return foldMount(parseOptions(texts, (message) => warnings.push(message), sloppy), warnings, cwd);
 }
 
 /**

@@ -33,11 +33,12 @@ export function isRemount(texts: readonly string[]): boolean {
 
 /**
  * The options of a remount, which AUFS interprets in the given order, from left to right.
+ * @param sloppy unknown options are warnings
  * @throws OptionError
  */
-export function parseRemountOptions(texts: readonly string[], union: Remounted, cwd: string): ParsedRemount {
+export function parseRemountOptions(texts: readonly string[], union: Remounted, cwd: string, sloppy = false): ParsedRemount {
   const warnings: string[] = [];
-  return foldRemount(parseOptions(texts, (message) => warnings.push(message)), union, warnings, cwd);
+  return foldRemount(parseOptions(texts, (message) => warnings.push(message), sloppy), union, warnings, cwd);
 }
 
 /**
