@@ -25,8 +25,8 @@ export const genericOptions: OptionSection = {
     { forms: ['context=LABEL'], text: 'The SELinux label of all files, where SELinux is on; in double quotes if it has commas.' },
     {
       forms: [
-        'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'nousers', 'owner', 'noowner', 'group', 'nogroup', 'nofail', '_netdev', 'loud', 'comment=TEXT', 'nomand', 'noiversion',
-        'nolazytime', 'private', 'rprivate', 'user=NAME', 'uhelper=NAME', 'helper=NAME', 'subtype=NAME',
+        'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'nousers', 'owner', 'noowner', 'group', 'nogroup', 'nofail', '_netdev',
+        'loud', 'comment=TEXT', 'nomand', 'noiversion', 'nolazytime', 'private', 'rprivate', 'user=NAME', 'uhelper=NAME', 'helper=NAME', 'subtype=NAME',
       ],
       text: 'Accepted: they are for mount(8), fstab(5) and systemd; so are all that begin with `x-`.',
     },
