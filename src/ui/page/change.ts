@@ -7,7 +7,7 @@ export interface Change {
   kind: Exclude<TraceEvent['kind'], 'lookup' | 'lost'> | 'unopaque';
   key: Key;
   branch: number;
-  /** copy-up: the branch that it came from. */
+  /** copy-up and move-down: the branch that it came from. */
   source?: number;
   /** rename and link: the other name. */
   other?: Key;
@@ -21,7 +21,7 @@ export function changeOf(event: TraceEvent, branches: readonly Branch[]): Change
   const branch = numberOf(event.branch);
   if (branch < 0) return null;
   const change: Change = { kind, key: keyOf(event.path), branch };
-  if (kind === 'copy-up') {
+  if (kind === 'copy-up' || kind === 'move-down') {
     const source = numberOf(event.from);
     return source < 0 ? change : { ...change, source };
   }
@@ -34,6 +34,7 @@ export function reversed(change: Change): Change | null {
     case 'copy-up':
     case 'create':
     case 'link': return { ...change, kind: 'unlink' };
+    case 'move-down': return change.source === undefined ? null : { ...change, branch: change.source, source: change.branch };
     case 'mkdir': return { ...change, kind: 'rmdir' };
     case 'whiteout': return { ...change, kind: 'unwhiteout' };
     case 'unwhiteout': return { ...change, kind: 'whiteout' };

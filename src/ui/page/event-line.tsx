@@ -30,7 +30,7 @@ export function EventLine({ step: { event, change, union: { branches } }, index,
       <span class="where">
         {source !== undefined && source < branches.length && <><Badge branch={branches[source]} named /><Icon shape="move" /></>}
         {change !== null && change.branch < branches.length && <Badge branch={branches[change.branch]} named />}
-        {bytes !== undefined && <span class="quiet">{bytesText(bytes)}</span>}
+        {bytes !== undefined && bytes > 0 && <span class="quiet">{bytesText(bytes)}</span>}
       </span>
       <span class="who">{kind === 'lost' ? '' : pid === 0 ? '?' : `${printable(command ?? '')}[${pid}]`}</span>
     </div>

@@ -21,6 +21,7 @@ const shapes = {
   close: 'm4 4 8 8M12 4l-8 8',
   copy: 'M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3',
   up: 'M8 13V3M4 7l4-4 4 4',
+  down: 'M8 3v10M4 9l4 4 4-4',
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',
   move: 'M2.5 8h11M10 4.5 13.5 8 10 11.5',

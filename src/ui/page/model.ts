@@ -1,8 +1,8 @@
-import type { Directory, Explanation, TourAnswer, TraceEvent, Union } from '../protocol.js';
+import type { Directory, DirectoryEntry, Explanation, TourAnswer, TraceEvent, Union } from '../protocol.js';
 import { getDirectory, getExplanation, getUnion, listen, type Listener, RequestError, type Which } from './api.js';
 import { type Change, changeOf, directoriesOf } from './change.js';
 import { fillIn, History, type Step } from './history.js';
-import { above, isIn, type Key, parentOf, ROOT } from './paths.js';
+import { above, childKey, isIn, type Key, parentOf, ROOT } from './paths.js';
 import { Pace } from './pace.js';
 import { type Directories, predicted } from './predict.js';
 import { kept } from './same.js';
@@ -48,6 +48,7 @@ export class Model extends Store {
 
   readonly #pace = new Pace((event) => this.#apply(event), () => this.changed(), () => void this.#readAgain());
   readonly #touched = new Set<Key>();
+  #then: Union | null = null;
   #stop: () => void = () => undefined;
 
   constructor(readonly which: Which) {
@@ -78,11 +79,16 @@ export class Model extends Store {
 
   /** The union as it was then. */
   unionShown(): Union | null {
-    return this.stepShown()?.union ?? this.union;
+    return this.at === null ? this.union : this.#then ?? this.stepShown()?.union ?? this.history.steps.at(0)?.union ?? this.union;
   }
 
   stepShown(): Step | undefined {
     return this.at === null ? undefined : this.history.step(this.at);
+  }
+
+  /** Whether it is to be looked at: by the tour, or as what the step of the timeline has changed. */
+  isLookedAt(key: Key): boolean {
+    return this.looks.has(key) || (this.at !== null && this.stepShown()?.change?.key === key);
   }
 
   focus(key: Key): void {
@@ -128,11 +134,12 @@ export class Model extends Store {
     this.#set({ looks: new Set(keys) });
   }
 
-  /** Shows the union as it was after a step; null: as it is. */
-  async goTo(at: number | null): Promise<void> {
+  /** Shows the union as it was after a step, with the branches that it had then, or `union`; null: as it is. */
+  async goTo(at: number | null, union: Union | null = null): Promise<void> {
     const step = at === null ? undefined : this.history.step(at);
     const from = this.at;
     const play = step?.change && from !== null && at === from + 1 ? this.director?.(step.change, step.union.branches) : undefined;
+    this.#then = union;
     this.#set({ at });
     if (step?.change) await this.reveal(step.change.key);
     if (play) requestAnimationFrame(play);
@@ -206,15 +213,27 @@ export class Model extends Store {
     for (const key of this.directories.keys()) if (isIn(key, change.key)) this.#touched.add(key);
   }
 
+  #entry(key: Key): DirectoryEntry | undefined {
+    return this.directories.get(parentOf(key))?.entries.find((entry) => childKey(parentOf(key), entry) === key);
+  }
+
+  /** By what is known it is no directory of the union any more: there is nothing to be read. */
+  #isGone(key: Key): boolean {
+    return [...above(key), key].some((each) => each !== ROOT && this.directories.has(parentOf(each)) && this.#entry(each)?.type !== 'directory');
+  }
+
   /** The server's answer replaces what was made of the events. */
   async #readAgain(): Promise<void> {
-    const keys = [...this.#touched];
-    if (keys.length === 0) return;
+    const gone = [...this.#touched].filter((key) => this.#isGone(key));
+    this.directories = new Map([...this.directories].filter(([key]) => !gone.includes(key)));
+    const keys = [...this.#touched].filter((key) => !gone.includes(key));
     this.#touched.clear();
+    if (keys.length === 0) return;
     const { count } = this.#pace;
     const answers = await Promise.all(keys.map(async (key) => [key, await this.#read(key)] as const));
     // Where more has happened meanwhile the answers have that in them, too: they are not what the last step left.
     if (this.#pace.count === count) for (const [key, directory] of answers) if (directory) fillIn(this.history.steps, key, directory);
+    await Promise.all([...this.open].filter((key) => !this.directories.has(key) && this.#entry(key)?.type === 'directory').map((key) => this.#read(key)));
     this.changed();
     if (this.selected !== null) await this.explain(this.selected);
   }

@@ -46,18 +46,17 @@ export function isIn(key: Key, directory: Key): boolean {
   return key === directory || key.startsWith(`${directory}/`);
 }
 
+/** One character a byte: names are sorted by these. */
+export function bytesOfKey(key: Key): string {
+  return key.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
+
 const decoder = new TextDecoder();
 
 /** For people: bytes that are no UTF-8 are U+FFFD, and control characters `\x0a`. */
 export function shownKey(key: Key): string {
-  const bytes: number[] = [];
-  for (let i = 0; i < key.length; i++) {
-    if (key[i] === '%') {
-      bytes.push(parseInt(key.slice(i + 1, i + 3), 16));
-      i += 2;
-    } else bytes.push(key.charCodeAt(i));
-  }
-  return key === ROOT ? '/' : printable(decoder.decode(new Uint8Array(bytes)));
+  if (key === ROOT) return '/';
+  return printable(decoder.decode(Uint8Array.from(bytesOfKey(key), (byte) => byte.charCodeAt(0))));
 }
 
 /** Names are chosen by others: control characters, and those that turn the direction of a line, are shown as their numbers. */

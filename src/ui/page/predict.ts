@@ -1,7 +1,7 @@
 import type { Directory, DirectoryEntry, LayerEntry } from '../protocol.js';
 import type { Change } from './change.js';
 import { judged } from './judge.js';
-import { type Key, lastOf, nameKey, parentOf, shownKey } from './paths.js';
+import { bytesOfKey, type Key, lastOf, nameKey, parentOf, shownKey } from './paths.js';
 
 export type Directories = ReadonlyMap<Key, Directory>;
 
@@ -26,6 +26,10 @@ function editsOf(directories: Directories, { kind, key, branch, source, other }:
     case 'copy-up': {
       const below = layerAt(directories, key, source);
       return [[key, (entry) => withLayer(entry, branch, below)]];
+    }
+    case 'move-down': {
+      const moved = layerAt(directories, key, source);
+      return [[key, (entry) => withLayer(source === undefined ? entry : withoutLayer(entry, source), branch, moved)]];
     }
     case 'create': return [[key, (entry) => withLayer(entry, branch, { type: 'file', size: 0 })]];
     case 'mkdir': return [[key, (entry) => withLayer(entry, branch, { type: 'directory', size: 0 })]];
@@ -79,7 +83,7 @@ function edited(before: Directory, branch: number, name: string, edit: Edit): Di
   const isThere = after.layers.length + after.whiteouts.length + after.ignoredWhiteouts.length > 0;
   if (at >= 0) return { ...directory, entries: isThere ? entries.with(at, after) : entries.toSpliced(at, 1) };
   if (!isThere) return directory;
-  const next = entries.findIndex((entry) => nameKey(entry) > name);
+  const next = entries.findIndex((entry) => bytesOfKey(nameKey(entry)) > bytesOfKey(name));
   return { ...directory, entries: entries.toSpliced(next < 0 ? entries.length : next, 0, after) };
 }
 

@@ -39,7 +39,7 @@ export function Slab({ model, branch, directory, most }: Props) {
           {shown.before > 0 && <span class="more">{count(shown.before, 'name')} before</span>}
           {shown.chips.map((chip) => (
             <Chip key={`${chip.state}${chip.key}`} branch={branch} chip={chip} isStop={chip === stop}
-              isLooked={model.looks.has(chip.key)} isSelected={model.selected === chip.key}
+              isLooked={model.isLookedAt(chip.key)} isSelected={model.selected === chip.key}
               choose={() => void model.explain(chip.key)} />
           ))}
           {shown.after > 0 && <span class="more">{count(shown.after, 'name')} more</span>}

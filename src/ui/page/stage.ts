@@ -17,7 +17,7 @@ export function direct(change: Change, _branches: readonly Branch[]): () => void
   if (document.hidden) return () => undefined;
   const { kind, key, branch, source, other } = change;
   const removed = kind === 'unlink' || kind === 'rmdir' ? chip(branch, key) : kind === 'unwhiteout' ? chip(branch, key, '.whiteout') : null;
-  const origin = kind === 'copy-up' && source !== undefined ? chip(source, key) ?? slab(source) : kind === 'rename' && other !== undefined ? chip(branch, other) : null;
+  const origin = (kind === 'copy-up' || kind === 'move-down') && source !== undefined ? chip(source, key) ?? slab(source) : kind === 'rename' && other !== undefined ? chip(branch, other) : null;
   const from = (origin ?? removed)?.getBoundingClientRect();
   const ghost = from === undefined ? null : ghostOf(origin ?? removed, key, branch);
   return () => {

@@ -1,4 +1,4 @@
-import type { TourRequest, TourState } from '../protocol.js';
+import type { TourRequest, TourState, Union } from '../protocol.js';
 import { getUnion, postTour } from './api.js';
 import { Model } from './model.js';
 import { keyOf } from './paths.js';
@@ -12,8 +12,8 @@ export class Tour extends Store {
   shown = 0;
   isBusy = false;
   error: string | null = null;
-  /** Of each step that was done: the last event that it caused. */
-  readonly #ends = new Map<number, number>();
+  /** Of each step that was done: the last event that it caused, and the branches that it left. */
+  readonly #ends = new Map<number, { at: number; union: Union | null }>();
 
   /** What the server tells, first of all in the union. */
   adopt(state: TourState | null): void {
@@ -41,7 +41,7 @@ export class Tour extends Store {
   async run(): Promise<void> {
     const step = this.shown;
     if (this.state === null || step !== this.state.done) return;
-    this.#ends.set(step - 1, this.#newest());
+    this.#ends.set(step - 1, { at: this.model?.history.steps.at(-1)?.number ?? 0, union: this.model?.union ?? null });
     await this.model?.goTo(null);
     await this.#ask({ action: 'step', step });
   }
@@ -51,13 +51,9 @@ export class Tour extends Store {
     if (this.state === null || step < 0 || step >= this.state.steps.length) return;
     this.shown = step;
     this.changed();
-    const isPast = step < this.state.done - 1;
-    await this.model?.goTo(isPast ? this.#ends.get(step) ?? null : null);
+    const end = step < this.state.done - 1 ? this.#ends.get(step) : undefined;
+    await this.model?.goTo(end?.at ?? null, end?.union);
     this.#look();
-  }
-
-  #newest(): number {
-    return this.model?.history.steps.at(-1)?.number ?? 0;
   }
 
   #follow(): Model {

@@ -81,10 +81,10 @@ export function Tree({ model }: { model: Model }) {
       <div id="tree" class="rows" role="tree" tabIndex={0} aria-labelledby="tree-title" ref={ref} onScroll={onScroll} onKeyDown={onKeyDown}
         aria-activedescendant={at >= start && at < end ? `row-${at}` : undefined}
         onFocus={() => { if (at >= 0) highlight.set(rows[at].key); }} onBlur={() => highlight.set(null)}>
-        <div class="all-rows" style={{ height: `${rows.length * ROW}px` }}>
+        <div class="all-rows" style={{ '--badge-room': `${Math.min(branches.length, 4) * 22 - 3}px`, height: `${rows.length * ROW}px` }}>
           {rows.slice(start, end).map((row, i) => (
             <Row key={row.key} row={row} index={start + i} branches={branches} isCursor={start + i === at}
-              isSelected={row.key === model.selected} isLooked={model.looks.has(row.key)} error={model.errors.get(row.key)}
+              isSelected={row.key === model.selected} isLooked={model.isLookedAt(row.key)} error={model.errors.get(row.key)}
               toggle={() => void model.toggle(row.key)}
               choose={() => { model.focus(row.key); void model.explain(row.key); }} />
           ))}

@@ -32,13 +32,14 @@ export function typeText(type: EntryType | null): string {
 type Kind = TraceEvent['kind'];
 
 export const kindShapes: Record<Kind, Shape> = {
-  'lookup': 'search', 'copy-up': 'up', 'whiteout': 'whiteout', 'unwhiteout': 'whiteout', 'opaque': 'opaque', 'create': 'plus',
+  'lookup': 'search', 'copy-up': 'up', 'move-down': 'down', 'whiteout': 'whiteout', 'unwhiteout': 'whiteout', 'opaque': 'opaque', 'create': 'plus',
   'mkdir': 'plus', 'rename': 'move', 'unlink': 'minus', 'rmdir': 'minus', 'link': 'plus', 'lost': 'close',
 };
 
 export const kindTitles: Record<Kind, string> = {
   'lookup': 'A name was searched on the branches',
   'copy-up': 'Copied from a lower branch, because it is about to be changed',
+  'move-down': 'Moved to a lower branch, by tsaufs mvdown',
   'whiteout': 'A whiteout was made: the name is hidden on all branches below',
   'unwhiteout': 'A whiteout was removed: the name is there again',
   'opaque': 'The directory was marked opaque: it hides what lies below it',
@@ -52,6 +53,7 @@ export function spoken(event: TraceEvent, labelOf: (directory: string) => string
   const { kind, path, from = '', branch } = event;
   switch (kind) {
     case 'copy-up': return `${path} copied up from ${labelOf(from)} to ${labelOf(branch)}`;
+    case 'move-down': return `${path} moved down from ${labelOf(from)} to ${labelOf(branch)}`;
     case 'rename': return `${from} renamed to ${path}`;
     case 'link': return `${path} linked to ${from}`;
     case 'lost': return count(event.count ?? 0, 'event was', 'events were') + ' lost';
