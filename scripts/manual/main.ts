@@ -1,10 +1,11 @@
 /**
- * `npm run build:manual`: the manual pages in dist/man, made from the registry of commands, their help texts and the table of
+ * `npm run build:manual`: the manual pages in dist/man and what completes commands in dist/completions, made from the registry of commands, their help texts and the table of
  * mount options. `npm run docs:options`: docs/options.md from the same table.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { completionData } from './completion-data.js';
 import { commandPages } from './command-pages.js';
 import { formatPage } from './format-page.js';
 import { optionsDocument } from './options-document.js';
@@ -14,7 +15,15 @@ import { roff, type Edition } from './roff.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 if (process.argv[2] === '--options') writeFileSync(path.join(root, 'docs/options.md'), optionsDocument());
-else await writeManual(path.join(root, 'dist/man'));
+else {
+  await writeManual(path.join(root, 'dist/man'));
+  await writeCompletions(path.join(root, 'dist/completions'));
+}
+
+async function writeCompletions(directory: string): Promise<void> {
+  cpSync(path.join(root, 'scripts/manual/completions'), directory, { recursive: true });
+  writeFileSync(path.join(directory, 'commands.json'), JSON.stringify(await completionData()));
+}
 
 async function writeManual(directory: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true });

@@ -277,6 +277,12 @@ export const sections: readonly Section[] = [
         usage: ['[COMMAND]'],
         load: () => import('./help.js').then((file) => ({ run: file.helpCommand, parser: file.helpParser })),
       },
+      {
+        name: 'completion',
+        summary: 'Print the script with which a shell completes commands, options, branches and mount points.',
+        usage: ['bash|zsh|fish'],
+        load: () => import('./completion.js').then((file) => ({ run: file.completionCommand, parser: file.completionParser })),
+      },
     ],
   },
 ];

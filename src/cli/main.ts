@@ -23,6 +23,8 @@ async function runWords(args: string[]): Promise<number> {
   if (args.length === 0) return runCommand('help', []);
   const entry = findEntry(commands, first);
   if (entry !== undefined) return isGroup(entry) ? (await import('./help.js')).runGroup(entry, rest) : runCommand(first, rest);
+  // Called by the completion scripts of shells.
+  if (first === 'complete') return (await import('./completion/complete.js')).completeCommand(rest);
   if (first === '--help' || first === '-h') return runCommand('help', rest);
   if (first === '--version' || first === '-V') return (await import('./help.js')).printVersion();
   if (isHelperForm(args)) return runCommand('mount', args);
