@@ -62,7 +62,7 @@ test('every command and every option of one is there', async () => {
   }
 });
 
-test('package.json names every page ("man": npm links them)', () => {
+test('package.json names every page ("man": npm links them); renew it with: npm run docs:options', () => {
   const { man: listed } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { man: string[] };
   expect(listed.toSorted()).toEqual(pages.map(({ file, section }) => `./dist/man/man${section}/${file}`).toSorted());
 });
