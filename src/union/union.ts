@@ -6,9 +6,8 @@ import type { Stat } from '../posix/stat.js';
 import { readlinkat } from '../posix/directory.js';
 import type { StatFs } from '../posix/statfs.js';
 import { getattr, setattr, type SetAttr } from './attributes.js';
-import { BranchOpener, UnionError } from './branch.js';
-import { type BranchChange, changeBranches, settle } from './branch-changes.js';
-import { branchUsers } from './branch-users.js';
+import { BranchOpener } from './branch.js';
+import { Commands, type ShownBranch } from './commands.js';
 import { giveUpCopies, sweepCopies } from './copy-ahead.js';
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js';
 import {
@@ -20,12 +19,9 @@ import { lookup } from './lookup.js';
 import {
   type DirHandle, fsyncdir, opendir, readdir, readdirInto, readdirplus, releasedir,
 } from './merged-directory.js';
-import { type MoveDownRequest, MoveDowns } from './mvdown.js';
 import type { Node } from './node.js';
-import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
 import { placeOf } from './place.js';
-import { copyUpNames, describePseudoLinks, flushPseudoLinks } from './pseudo-link-flush.js';
 import { recoverPseudoLinks } from './pseudo-link-recovery.js';
 import { rename } from './rename.js';
 import { rmdir, unlink } from './remove.js';
@@ -49,17 +45,15 @@ export class Union {
    * began before and after a change would put the old names into the new cache.
    */
   private readonly listedForCache = new Set<Node>();
-  private readonly moveDowns: MoveDowns;
-  /** The unmount leaves pseudo-links as they are (umount -i). */
-  private keepsPlinks = false;
+  private readonly commands: Commands;
 
   /** Opens the branches and makes AUFS's entries on the writable ones. Throws UnionError; nothing stays open then. */
   constructor(options: UnionOptions, hooks: Hooks) {
     this.u = new UnionState(options, hooks);
-    this.moveDowns = new MoveDowns(this.u);
     const xino = xinoPlace(options, () => this.u.branches);
     this.xino = xino;
     this.opener = new BranchOpener(xino === null ? null : () => xino.open());
+    this.commands = new Commands(this.u, this.opener, () => this.watchAsAsked());
     try {
       checkXino(options);
       openBranches(this.u, this.opener);
@@ -158,8 +152,8 @@ export class Union {
     return this.u.directories.get(id);
   }
 
-  branches(): { id: number; path: string; text: string }[] {
-    return this.u.branches.map((branch) => ({ id: branch.id, path: branch.path, text: branch.text() }));
+  branches(): ShownBranch[] {
+    return this.commands.branches();
   }
 
   lookup(parent: Node, name: string, out: Stat): Node | null {
@@ -334,39 +328,7 @@ export class Union {
 
   /** What the daemon asks beside file operations; the argument is plain data (see RemountStep in options/remount.ts). */
   command(name: string, argument: unknown): unknown {
-    switch (name) {
-      case 'change':
-        changeBranches(this.u, this.opener, argument as BranchChange);
-        return this.branches();
-      case 'set':
-        return this.set(argument as Partial<UnionOptions>);
-      case 'keep-plinks':
-        this.keepsPlinks = true;
-        return null;
-      case 'flush-plinks':
-        flushPseudoLinks(this.u);
-        return null;
-      case 'list-plinks':
-        return [...this.u.plinks.entries()].map(([ino, { branch, name }]) => `${String(ino)} ${branch.path} ${name}`);
-      case 'describe-plinks':
-        return describePseudoLinks(this.u);
-      case 'cpup-plinks':
-        copyUpNames(this.u);
-        return null;
-      case 'mvdown':
-        return this.moveDowns.call(argument as MoveDownRequest);
-      case 'branch-users':
-        return branchUsers(this.u, argument as Parameters<typeof branchUsers>[1]);
-      case 'counts':
-        return {
-          inodes: this.u.nodes.size,
-          openFiles: [...this.u.files.all()].length,
-          openDirectories: [...this.u.directories.all()].length,
-          ...this.u.watch?.stats(),
-        };
-      default:
-        throw new UnionError(`unknown command ${name}`);
-    }
+    return this.commands.call(name, argument);
   }
 
   /** The names that the kernel may have cached, for adapters that have to take them back one by one. */
@@ -377,33 +339,12 @@ export class Union {
     }
   }
 
-  private set(changes: Partial<UnionOptions>): null {
-    const lookAgain = changeOptions(this.u, changes);
-    this.watchAsAsked();
-    if (lookAgain) settle(this.u);
-    return null;
-  }
-
-  /** At the end nobody can be told: what cannot be flushed stays for the next mount or for `tsaufs check`. */
-  private flushPlinks(): void {
-    if (this.u.plinks.size === 0) return;
-    if (this.keepsPlinks) {
-      for (const branch of this.u.branches) this.u.plinks.ended(branch);
-      return;
-    }
-    try {
-      flushPseudoLinks(this.u);
-    } catch (error) {
-      this.u.hooks.log('warn', `pseudo-links could not be flushed: ${(error as Error).message}`);
-    }
-  }
-
   /** After the unmount: no descriptor and no temporary of ours stays. */
   close(): void {
-    this.moveDowns.close();
+    this.commands.close();
     giveUpCopies(this.u);
     this.u.helpers = null;
-    this.flushPlinks();
+    this.commands.flushPlinks();
     closeAll(this.u);
     this.opener.close();
     this.xino?.close();
