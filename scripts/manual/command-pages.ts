@@ -80,7 +80,7 @@ function argument(it: Argument): Block {
 }
 
 function options(parser: Parser): Block[] {
-  return [...parser.options.filter(({ hidden }) => !hidden).map(option), { kind: 'item', forms: ['-h, --help'], text: 'Show a help text.' }];
+  return [...parser.options.filter(({ hidden }) => !hidden).map(option), { kind: 'item', forms: ['-h', '--help'], text: 'Show a help text.' }];
 }
 
 function option(it: Option): Block {

@@ -19,7 +19,7 @@ describe.each(names)('tsaufs %s', (name) => {
     const parser = (await findCommand(name).load()).parser();
     expect(parser.name()).toBe(`tsaufs ${name}`);
     expect(parser.registeredArguments.filter(({ description }) => description === '')).toEqual([]);
-    expect(parser.options.filter(({ description }) => description === '')).toEqual([]);
+    expect(parser.options.filter(({ description, hidden }) => description === '' && !hidden)).toEqual([]);
   });
 
   it('names in its usage only options that there are', async () => {

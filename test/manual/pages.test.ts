@@ -56,7 +56,7 @@ test('every command and every option of one is there', async () => {
     const names = isGroup(entry) ? entry.commands.map(({ name }) => `${entry.name} ${name}`) : [entry.name];
     for (const name of names) {
       const { options } = (await findCommand(name).load()).parser();
-      for (const { long } of options) expect(page!.text).toContain(`\\fB${long!.replaceAll('-', '\\-')}\\fR`);
+      for (const { long, short } of options.filter(({ hidden }) => !hidden)) expect(page!.text).toContain(`\\fB${(long ?? short)!.replaceAll('-', '\\-')}\\fR`);
     }
     expect(pages[0].text).toContain(`tsaufs-${entry.name}(1)`);
   }
