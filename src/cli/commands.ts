@@ -162,7 +162,7 @@ export const sections: readonly Section[] = [
       {
         name: 'mount',
         summary: 'Mount a union of directories, described by options in the manner of aufs(5).',
-        usage: ['[-f] [-v] -o OPTIONS [SOURCE] MOUNTPOINT'],
+        usage: ['[-f|--ui] [-v] -o OPTIONS [SOURCE] MOUNTPOINT'],
         load: () => import('./mount.js').then((file) => ({ run: file.mountCommand, parser: file.mountParser })),
       },
       {

@@ -13,6 +13,7 @@ interface MountFlags {
   readOnly?: true;
   sloppy?: true;
   dryRun?: true;
+  ui?: true;
   adapter: string;
 }
 
@@ -56,6 +57,7 @@ export function mountParser() {
     .option('-s, --sloppy', 'pass over options that are not known, with a warning')
     .option('--dry-run', 'check the options, the branches and the mount point, and mount nothing')
     .option('-t, --types <type>', 'accepted for mount(8)')
+    .option('--ui', 'then show it as a page in the browser, as tsaufs ui does, until ^C; the mount goes on')
     .option('--adapter <name>', 'how to speak to the kernel: auto, kernel or fuse-native', 'auto')
     .addHelpText('after', examples);
 }
@@ -65,8 +67,11 @@ export async function mountCommand(args: string[]): Promise<number> {
   const command = mountParser().parse(args, { from: 'user' });
   const flags = command.opts<MountFlags>();
   const { source, mountpoint } = places(command.args);
-  return mountUnion({
-    texts: optionTexts(args, flags),
+  const texts = optionTexts(args, flags);
+  if (flags.ui && (flags.foreground || flags.dryRun)) throw new UsageError('--ui shows a union that is mounted in the background: leave out -f and --dry-run');
+  if (flags.ui && isRemount(texts)) throw new UsageError('--ui is for a new mount; see one that there is with tsaufs ui MOUNTPOINT');
+  const status = await mountUnion({
+    texts,
     source,
     mountpoint,
     verbose: flags.verbose ?? false,
@@ -75,6 +80,7 @@ export async function mountCommand(args: string[]): Promise<number> {
     foreground: flags.foreground ?? false,
     adapter: adapterName(flags.adapter),
   });
+  return flags.ui ? showMounted(await absolute(mountpoint), flags.verbose ?? false) : status;
 }
 
 /** Also for the helpers of mount(8). Returns the exit status. */
@@ -133,6 +139,19 @@ async function mountBackground(request: Omit<BackgroundRequest, 'state'>, verbos
   await mountInBackground(request);
   if (verbose) process.stdout.write(`tsaufs: mounted on ${request.mountpoint}\n`);
   return 0;
+}
+
+/**
+ * The page is served by this command, in the foreground: who asked for it looks at it now, ^C ends it, and no server is left
+ * behind that nobody thinks of. The mount is in the background as always, and does not depend on it.
+ */
+async function showMounted(mountpoint: string, verbose: boolean): Promise<number> {
+  const { showPage } = await import('./ui.js');
+  try {
+    return await showPage(mountpoint, { verbose });
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; the union is mounted on ${mountpoint} all the same`, { cause: error });
+  }
 }
 
 async function mountForeground(request: Omit<BackgroundRequest, 'state'>): Promise<number> {

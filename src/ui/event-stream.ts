@@ -2,9 +2,13 @@
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** So often something is sent, so that nobody in between takes the connection for dead; in milliseconds. */
 const HEARTBEAT = 15_000;
+
+/** So long a page that does not read may keep us at the end, in milliseconds. */
+const LAST_WORDS = 1000;
 
 export class EventStream {
   /** Given when the page has gone, or was told the end. */
@@ -37,7 +41,8 @@ export class EventStream {
     this.send(name, data);
     if (this.signal.aborted) return Promise.resolve();
     this.#stop();
-    return new Promise((resolve) => this.response.end(resolve));
+    const handedOver = new Promise<void>((resolve) => this.response.end(resolve));
+    return Promise.race([handedOver, sleep(LAST_WORDS)]);
   }
 
   #stop(): void {

@@ -97,6 +97,7 @@ export interface LayerEntry {
  * - `union`: its branches or options have changed, ask for them again (`{}`)
  * - `tour`: the tour is another now, by whichever page (`TourAnswer`)
  * - `end`: the union is unmounted (`End`); nothing comes after it
+ * - `quit`: the program was ended, the union goes on (`{}`); nothing comes after it
  */
 export type TraceEvent = Omit<UnionEvent, 'time'> & {
   /** ISO 8601 with microseconds. */

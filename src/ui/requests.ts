@@ -44,7 +44,12 @@ export class Requests {
   readonly #streams = new Set<EventStream>();
   #goodbye: NodeJS.Timeout | undefined;
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    parts.tour.onChange = () => {
+      for (const stream of this.#streams) stream.send('tour', this.#tourNow());
+      this.#awaitPages();
+    };
+  }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(safety)) response.setHeader(name, value);
@@ -56,17 +61,18 @@ export class Requests {
     }
   }
 
-  /** Ends the tour; the pages are told nothing more. */
+  /** Tells the pages, and ends the tour. */
   async close(): Promise<void> {
-    clearTimeout(this.#goodbye);
+    await Promise.all([...this.#streams].map((stream) => stream.end('quit', {})));
     await this.parts.tour.end();
+    clearTimeout(this.#goodbye);
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { access, files } = this.parts;
     const [path, query = ''] = splitAt(request.url ?? '/', '?');
     const token = path === '/' ? bytesOf(query, 'token') : undefined;
-    mustBe(request, path === '/api/tour' ? ['POST'] : ['GET', 'HEAD']);
+    mustBe(request, path === '/api/tour' ? ['POST'] : files.has(path) ? ['GET', 'HEAD'] : ['GET']);
     if (token !== undefined) return this.#enter(token, request, response);
     if (!access.isIn(request)) throw new HttpError(401, 'this page belongs to who started it: open the address that tsaufs ui printed');
     const file = files.get(path);
@@ -122,16 +128,14 @@ export class Requests {
   async #tour(request: IncomingMessage): Promise<TourAnswer> {
     const { tour } = this.parts;
     const wish = parseTourRequest(await bodyOf(request));
-    try {
-      if (wish.action === 'start') await tour.start(wish.lesson);
-      else if (wish.action === 'step') await tour.step(wish.step);
-      else await tour.end();
-    } finally {
-      this.#awaitPages();
-    }
-    const answer: TourAnswer = { tour: tour.state };
-    for (const stream of this.#streams) stream.send('tour', answer);
-    return answer;
+    if (wish.action === 'start') await tour.start(wish.lesson);
+    else if (wish.action === 'step') await tour.step(wish.step);
+    else await tour.end();
+    return this.#tourNow();
+  }
+
+  #tourNow(): TourAnswer {
+    return { tour: this.parts.tour.state };
   }
 
   /** A tour that nobody looks at any more ends. */

@@ -1,7 +1,7 @@
 // A mounted union that pages are shown, and the pages that listen to it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorLine } from '../daemon/error.js';
+import { errorLine, MountError } from '../daemon/error.js';
 import { findRunning } from '../daemon/find-running.js';
 import { followMount } from '../daemon/follow-mount.js';
 import { followTrace } from '../daemon/follow-trace.js';
@@ -38,10 +38,6 @@ export class Subject {
     return new Promise((resolve, reject) => {
       const subject: Subject = new Subject(mountpoint, (error) => error === undefined ? resolve(subject) : reject(error));
     });
-  }
-
-  get listeners(): number {
-    return this.#streams.size;
   }
 
   describe(): Pick<Union, 'mountpoint' | 'options' | 'readonly' | 'branches'> {
@@ -82,10 +78,6 @@ export class Subject {
     void tracing.finally(() => this.#tracing.delete(tracing));
   }
 
-  tell(name: string, data: object): void {
-    for (const stream of this.#streams) stream.send(name, data);
-  }
-
   /** Nobody is told any more; the union stays as it is. */
   close(): void {
     this.#stop.abort();
@@ -99,6 +91,10 @@ export class Subject {
     } finally {
       look.close();
     }
+  }
+
+  #changed(): void {
+    for (const stream of this.#streams) stream.send('union', {});
   }
 
   async #trace(stream: EventStream, lookups: boolean): Promise<void> {
@@ -115,11 +111,14 @@ export class Subject {
   async #follow(begun: (error?: Error) => void): Promise<string | undefined> {
     let failure: string | undefined;
     try {
-      for await (const _ of followMount(this.mountpoint, this.#stop.signal, () => begun())) this.tell('union', {});
+      for await (const _ of followMount(this.mountpoint, this.#stop.signal, () => begun())) this.#changed();
     } catch (error) {
       failure = errorLine(error);
       begun(error as Error);
     }
+    begun(new MountError(`${this.mountpoint} is not mounted`));
+    // Closed: the union goes on without us.
+    if (this.#stop.signal.aborted) return undefined;
     await Promise.race([Promise.allSettled(this.#tracing), sleep(LAST_EVENTS)]);
     const end: End = { failure: failure ?? null };
     await Promise.all([...this.#streams].map((stream) => stream.end('end', end)));

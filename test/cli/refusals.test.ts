@@ -51,7 +51,7 @@ describe('one line and a status, nothing mounted and nothing changed', () => {
 
 describe('help', () => {
   test.each([
-    [[], 'tsaufs mount [-f] [-v] -o OPTIONS [SOURCE] MOUNTPOINT'],
+    [[], 'tsaufs mount [-f|--ui] [-v] -o OPTIONS [SOURCE] MOUNTPOINT'],
     [['--help'], 'Examples:'],
     [['-h'], 'Examples:'],
     [['help'], 'Examples:'],

@@ -19,6 +19,9 @@ export class Tour {
   #running: Running | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
+  /** Called whenever `state` is another. */
+  onChange: () => void = () => undefined;
+
   /** @param program tsaufs itself, which the lessons call */
   constructor(private readonly program: string) {}
 
@@ -54,6 +57,7 @@ export class Tour {
         const outcome = await scratch.run(lesson.steps[0].command);
         if (outcome.status !== 0) throw new HttpError(500, `the tour cannot begin: ${outcome.output.trim().replace(/\s*\n\s*/g, '; ')}`);
         this.#running = { lesson, scratch, subject: await Subject.open(scratch.mountpoint), outcomes: [outcome] };
+        this.onChange();
       } catch (error) {
         await scratch.remove();
         throw error;
@@ -71,6 +75,7 @@ export class Tour {
       if (index !== outcomes.length) throw new HttpError(409, `the next step is number ${outcomes.length}, not ${index}`);
       if (index >= lesson.steps.length) throw new HttpError(409, 'the lesson is at its end');
       outcomes.push(await scratch.run(lesson.steps[index].command));
+      this.onChange();
     });
   }
 
@@ -81,8 +86,10 @@ export class Tour {
 
   async #end(): Promise<void> {
     const running = this.#running;
+    if (running === null) return;
     this.#running = null;
-    await running?.scratch.remove();
+    this.onChange();
+    await running.scratch.remove();
   }
 
   /** Somebody has unmounted the union by hand. */
