@@ -6,12 +6,14 @@ import {
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NEW_NAME, type Action, type Step } from '../../src/inspect/actions.js';
+import { lookAtDirectory } from '../../src/inspect/directory.js';
 import { explain, type Explanation } from '../../src/inspect/explain.js';
 import { openLook, type Look } from '../../src/inspect/look.js';
 import { listMounts } from '../../src/daemon/list.js';
 import { treeOf, type TreeEntry } from '../../src/inspect/tree.js';
 import { parseMountOptions } from '../../src/options/mount.js';
 import type { UnionOptions } from '../../src/union/options.js';
+import type { UnionState } from '../../src/union/state.js';
 import { because, missing, noRootMount } from '../helpers/process.js';
 import { disk, memory } from '../helpers/mounted.js';
 import { adapter } from '../helpers/adapter.js';
@@ -57,6 +59,7 @@ class Checker {
     this.look(({ u }) => {
       for (const name of paths) this.compareSeen(name, explain(u, name));
       this.compareTree(treeOf(u, { all: false }), new Set(namesUnder(this.mnt)));
+      this.compareDirectories(u, treeOf(u, { all: true }), '/');
     });
     // The deepest first, so that directories become empty.
     for (const [at, name] of paths.reverse().slice(0, this.changedPaths).entries()) this.change(name, at);
@@ -97,6 +100,21 @@ class Checker {
       }
     }
     return false;
+  }
+
+  /** A directory looked at by itself has what the tree has. */
+  private compareDirectories(u: UnionState, { children = [] }: TreeEntry, at: string): void {
+    const entries = lookAtDirectory(u, at)?.entries.map(({ name, entry, layers }) => ({
+      name, type: entry?.type ?? null, branches: layers.flatMap(({ branch, state }) => state === 'seen' || state === 'merged' ? [branch] : []),
+      hidden: layers.flatMap(({ branch, state, hiddenBy }) => state === 'hidden' ? [{ branch, by: hiddenBy }] : []),
+      whiteouts: layers.flatMap(({ branch, whiteout }) => whiteout === null ? [] : [{ branch, mark: whiteout }]),
+    }));
+    const expected = children.map(({ name, type, branches, hidden = [], whiteouts = [] }) => ({
+      name, type, branches, hidden: hidden.map(({ branch, by }) => ({ branch, by })), whiteouts,
+    }));
+    if (JSON.stringify(entries) !== JSON.stringify(expected)) this.complain(`directory ${at}: ${JSON.stringify(entries)}, the tree: ${JSON.stringify(expected)}`);
+    this.seen += expected.length;
+    for (const child of children) if (child.children !== undefined) this.compareDirectories(u, child, path.join(at, child.name));
   }
 
   private compareTree(told: TreeEntry, shown: ReadonlySet<string>): void {

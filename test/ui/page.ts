@@ -36,7 +36,7 @@ export interface Listener {
 }
 
 export class Page {
-  constructor(readonly port: number, readonly token: string, public cookie: string | undefined = undefined) {}
+  constructor(readonly port: number, readonly token: string, public cookie?: string) {}
 
   ask(path: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
