@@ -1,7 +1,7 @@
 /**
  * Shared libraries that are loaded for somebody else: what an addon of Node.js needs, and dlopen(3) would not find.
  */
-import koffi from 'koffi';
+import koffi from './koffi.js';
 
 /** Kept, so that nothing is unloaded. */
 const loaded: unknown[] = [];

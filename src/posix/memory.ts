@@ -1,7 +1,7 @@
 /**
  * Memory with an address: what system calls read from and write into.
  */
-import koffi from 'koffi';
+import koffi from './koffi.js';
 
 declare global {
   // Methods of Node's Buffer that its types leave out: toString('latin1') and write(…, 'latin1') without the dispatch on

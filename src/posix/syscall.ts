@@ -5,7 +5,7 @@
  * credentials change the whole process, its struct stat differs between architectures, and some calls have no wrapper.
  * All arguments are numbers; pointers are addresses of a Block (memory.ts).
  */
-import koffi from 'koffi';
+import koffi from './koffi.js';
 
 // Numbers: asm/unistd_64.h for x86-64, asm-generic/unistd.h for arm64.
 const X64 = {
