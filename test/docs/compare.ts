@@ -9,6 +9,7 @@ const varying: readonly [what: string, pattern: RegExp][] = [
   ['a time', /\b[A-Z][a-z]{2} [ 1-3]\d (\d\d:\d\d| \d{4})(?!\d)/g],
   ['a time', /\b\d\d:\d\d:\d\d(\.\d+)?\b/g],
   ['how long', /\b\d+(\.\d+)? (ns|µs|ms|s|min)(?![\w/])/g],
+  ['how long', /\b\d+m\d+\.\d{3}s\b/g],
   ['how large', /\b\d+(\.\d+)? [kKMGT]i?B\b/g],
   ['the size of a directory', /(?<=^d[rwxsStT-]{9}[.+]? +\d+ \S+ +\S+ +)\d+/gm],
   ['how many blocks', /(?<=^total )\d+$/gm],

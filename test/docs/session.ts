@@ -41,6 +41,6 @@ export function parseSession(text: string, first: number): Step[] {
 export function isError(output: string, command: string): boolean {
   return output.split('\n').some((line) => {
     const program = /^([\w.+-]+): \S/.exec(line)?.[1];
-    return program === 'bash' || (program !== undefined && command.includes(program));
+    return program === 'bash' || program === 'OSError' || (program !== undefined && command.includes(program));
   });
 }

@@ -57,7 +57,10 @@ export async function mountFuse(request: MountRequest): Promise<Mounted> {
     const mounted = mountDirectly(request);
     if (mounted !== null) return mounted;
   }
-  const fd = await mountByHelper(request.mountpoint, helperOptions(request));
+  const fd = await mountByHelper(request.mountpoint, helperOptions(request)).catch((error: unknown) => {
+    if (geteuid() !== 0) throw error;
+    throw new Error(`root may not mount on ${request.mountpoint} here: a container has to be started with --device ${DEVICE} --cap-add SYS_ADMIN`);
+  });
   setNonblock(fd, true);
   return { fd, mountpoint: request.mountpoint, by: 'fusermount' };
 }
