@@ -21,7 +21,7 @@ describe('making a union', () => {
     expect(refused()).toThrow(UnionError);
     expect(refused(path, path)).toThrow(`branch ${path} is given twice`);
     expect(refused(path, `${path}/in`)).toThrow(`branch ${path}/in lies inside branch ${path}`);
-    expect(refused(path, '/nonexistent')).toThrow('branch /nonexistent does not exist');
+    expect(refused(path, '/no/such/branch')).toThrow('branch /no/such/branch does not exist');
     expect(refused(`${path}/in`, `${path}/file`)).toThrow(`branch ${path}/file is not a directory`);
     // That nothing stays open is checked after each test; nothing is made on the branches either.
     expect([readdirSync(path).sort(), readdirSync(`${path}/in`)]).toEqual([['file', 'in'], []]);
