@@ -125,7 +125,7 @@ const typed: [string, string][] = [
 describe.skipIf(missing !== undefined)(`in shells, with a union${missing === undefined ? '' : ` (${missing})`}`, () => {
   let environment: NodeJS.ProcessEnv;
   beforeAll(async () => {
-    environment = { ...process.env, HOME: '/nonexistent', PATH: `${home}/bin:${process.env['PATH'] ?? ''}` };
+    environment = { ...process.env, HOME: `${home}/.hidden`, PATH: `${home}/bin:${process.env['PATH'] ?? ''}` };
     expect(await tsaufs(['mount', '-o', 'br=image1', 'container'], { cwd: home })).toMatchObject({ status: 0, stderr: '' });
   });
   afterAll(() => void spawnSync(process.execPath, [program, 'umount', '-l', path.join(home, 'container')]));
