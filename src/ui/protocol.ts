@@ -69,7 +69,7 @@ export interface DirectoryEntry {
   target?: string;
   /** Of a file that is seen, in bytes. */
   size?: number;
-  /** The branch that it is seen on. */
+  /** The branch that it is seen on. It has no entry of its own there if it is a hard link whose file was copied up under another name. */
   seen: number | null;
   /** What branches have under this name, from the top down. */
   layers: LayerEntry[];
