@@ -243,6 +243,12 @@ export const sections: readonly Section[] = [
         load: () => import('./mvdown.js').then((file) => ({ run: file.mvdownCommand, parser: file.mvdownParser })),
       },
       {
+        name: 'sync',
+        summary: 'Make a lower branch show what the upper one shows, whiteouts applied; and perhaps empty the upper one.',
+        usage: ['[--copy|--move] [-u BRANCH] [--live] [-n] [-v] [--json] MOUNTPOINT DEST…', '[--copy|--move] -u BRANCH [-n] [-v] [--json] DEST…'],
+        load: () => import('./sync.js').then((file) => ({ run: file.syncCommand, parser: file.syncParser })),
+      },
+      {
         name: 'busy',
         summary: 'Show which processes use files of a branch through its union.',
         usage: ['[-p] [--json] MOUNTPOINT BRANCH'],

@@ -17,6 +17,7 @@ import { remount, type RemountReport, type RemountTarget } from './remount.js';
 import { createStateDirectory, findState, publishState, removeState, writeState, type MountState } from './state.js';
 import { decodeSteps } from './steps.js';
 import { subscribe } from './subscription.js';
+import { Holding, serveDrop } from './sync.js';
 import { Watchers } from './watchers.js';
 
 /** A mount to be made by this process. */
@@ -69,7 +70,8 @@ export async function runMount(asked: MountRequest): Promise<RunningMount> {
     events.start(session);
     const mount = makeTarget(request, mountpoint, directory, session, watchers);
     const inTurn = oneByOne((steps: readonly RemountStep[]) => remount(mount, steps));
-    const control = await listenControl(directory, (command, outlet) => answer(command, mount, inTurn, { events, watchers, outlet }));
+    const holding = new Holding(session);
+    const control = await listenControl(directory, (command, outlet) => answer(command, mount, inTurn, { events, watchers, holding, outlet }));
     writeInForce(directory, mount.inForce);
     publishState(directory, describe(request, mount, directory));
     const ended = follow(session, control, directory, request.log);
@@ -139,7 +141,7 @@ function describe(request: MountRequest, mount: RemountTarget, directory: string
 
 async function answer(
   request: ControlRequest, mount: RemountTarget, inTurn: RunningMount['remount'],
-  { events, watchers, outlet }: { events: EventHub; watchers: Watchers; outlet: Outlet },
+  { events, watchers, holding, outlet }: { events: EventHub; watchers: Watchers; holding: Holding; outlet: Outlet },
 ): Promise<unknown> {
   const { session, inForce } = mount;
   switch (request.command) {
@@ -156,6 +158,9 @@ async function answer(
     case 'describe-plinks': case 'cpup-plinks': case 'flush-plinks': return session.call({ name: request.command });
     case 'branch-users': return session.call({ name: 'branch-users', argument: { path: request['path'], inos: request['inos'] } });
     case 'mvdown': return serveMoveDown(session, request, outlet);
+    case 'hold-still': return holding.begin(outlet);
+    case 'go-on': return holding.end();
+    case 'drop-upper': return serveDrop(session, request);
     case 'unmount': return session.unmount({ lazy: request['lazy'] === true });
     default: throw new MountError(`unknown command "${request.command}"`);
   }

@@ -66,7 +66,7 @@ export function checkBranch(directory: string, { below = [], inUse = false }: Ch
 const st = new Stat();
 
 /** What a temporary of AUFS's (four hex digits) or of ours looks like; of ours also where a layer is applied. */
-const TEMPORARY = /^\.wh\.\.wh\..+\.[0-9a-f]{4}$|^\.wh\.\.wh\.[0-9a-f]+\.[0-9a-f]+$|^\.wh\.\.wh\.(aufs\.[0-9a-f]+|plnk-\d+)$/s;
+const TEMPORARY = /^\.wh\.\.wh\..+\.[0-9a-f]{4}$|^\.wh\.\.wh\.[0-9a-f]+\.[0-9a-f]+$|^\.wh\.\.wh\.(aufs\.[0-9a-f]+|plnk-\d+|sync-\d+)$/s;
 
 const ONLY_IN_ROOT = new Set([WHITEOUT_BASE, PLINK_DIRECTORY, ORPHAN_DIRECTORY, RENAMED_LIST]);
 

@@ -9,6 +9,7 @@ import { changeOptions } from './option-changes.js';
 import type { UnionOptions } from './options.js';
 import { copyUpNames, describePseudoLinks, flushPseudoLinks } from './pseudo-link-flush.js';
 import type { UnionState } from './state.js';
+import { type DropRequest, dropUpper, goOn, holdStill } from './sync-upper.js';
 
 export interface ShownBranch {
   id: number;
@@ -51,6 +52,14 @@ export class Commands {
         return null;
       case 'mvdown':
         return this.moveDowns.call(argument as MoveDownRequest);
+      case 'hold-still':
+        holdStill(u);
+        return null;
+      case 'go-on':
+        goOn(u);
+        return null;
+      case 'drop-upper':
+        return dropUpper(u, argument as DropRequest);
       case 'branch-users':
         return branchUsers(u, argument as Parameters<typeof branchUsers>[1]);
       case 'counts':

@@ -1,0 +1,47 @@
+// Branches between and below the two that are made the same, at one directory.
+
+import { O, close, openat } from '../../posix/file.js';
+import { Stat, statat } from '../../posix/stat.js';
+import { hasWhiteout, isOpaque } from '../../union/whiteout.js';
+
+/** A branch of the union, from the top down. */
+export interface SyncBranch {
+  /** As text. */
+  path: string;
+  /** Its whiteouts and opaque marks count. */
+  whiteouts: boolean;
+}
+
+/** The part of a directory on such a branch. */
+export interface Part extends SyncBranch {
+  fd: number;
+}
+
+const st = new Stat();
+
+/** The first that has the name, or whose whiteout hides it; undefined where none does. */
+export function firstWith(parts: readonly Part[], name: string): { path: string; hidden: boolean } | undefined {
+  for (const { fd, path, whiteouts } of parts) {
+    if (whiteouts && hasWhiteout(fd, name)) return { path, hidden: true };
+    if (statat(fd, name, st) >= 0) return { path, hidden: false };
+  }
+  return undefined;
+}
+
+/** The parts of a directory in it, down to one that is opaque or hidden by a whiteout, which `ends` tells. To be closed. */
+export function enter(parts: readonly Part[], name: string): { parts: Part[]; ends: string | null } {
+  const found: Part[] = [];
+  for (const part of parts) {
+    if (part.whiteouts && hasWhiteout(part.fd, name)) return { parts: found, ends: part.path };
+    // As a lookup does: what is no directory is passed over.
+    const fd = openat(part.fd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0);
+    if (fd < 0) continue;
+    found.push({ ...part, fd });
+    if (part.whiteouts && isOpaque(fd)) return { parts: found, ends: part.path };
+  }
+  return { parts: found, ends: null };
+}
+
+export function leave(parts: readonly Part[]): void {
+  for (const { fd } of parts) close(fd);
+}
