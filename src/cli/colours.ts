@@ -10,6 +10,8 @@ export interface Colours {
   dim: Paint;
   bold: Paint;
   red: Paint;
+  green: Paint;
+  yellow: Paint;
   /** What is hidden. */
   struck: Paint;
 }
@@ -22,6 +24,6 @@ export function coloursFor(when: string, stream: { isTTY?: boolean }, env = proc
   const palette = [c.green, c.cyan, c.yellow, c.magenta, c.blue, c.greenBright, c.cyanBright, c.magentaBright];
   return {
     branch: (index) => palette[index % palette.length],
-    dim: c.dim, bold: c.bold, red: c.red, struck: (text) => c.strikethrough(c.dim(text)),
+    dim: c.dim, bold: c.bold, red: c.red, green: c.green, yellow: c.yellow, struck: (text) => c.strikethrough(c.dim(text)),
   };
 }

@@ -278,6 +278,12 @@ export const sections: readonly Section[] = [
     title: 'Help',
     commands: [
       {
+        name: 'doctor',
+        summary: 'Tell what this machine can do, whether unions can be mounted on it, and what to change.',
+        usage: ['[--no-mount] [--json] [DIR…]'],
+        load: () => import('./doctor.js').then((file) => ({ run: file.doctorCommand, parser: file.doctorParser })),
+      },
+      {
         name: 'help',
         summary: 'Show what commands there are, or the help of one.',
         usage: ['[COMMAND]'],

@@ -40,6 +40,8 @@ export interface MountNumbers {
   descriptorLimit: number;
   /** Served since the mount. */
   requests: number;
+  /** The FUSE protocol that is spoken, `7.45`. */
+  protocol: string;
   /** Bytes of memory that the process takes. */
   resident: number;
   /** Bytes of the JavaScript heap of the thread that serves: what it knows of the inodes, and uncollected garbage. */

@@ -5,6 +5,7 @@ import { Dispatcher } from './dispatch.js';
 import type { Serving } from './serving.js';
 import { Suspended, type Work } from '../../union/suspended.js';
 import { Suspensions } from './suspension.js';
+import { PROTOCOL } from './wire.js';
 
 /** The device, as the loop uses it. */
 export type Device = Pick<Channel, 'requestBlock' | 'receive' | 'send' | 'sleeps' | 'catches'>;
@@ -54,12 +55,13 @@ export class Loop {
   }
 
   /** Numbers about the loop, for people. */
-  stats(): { requests: number; sleeps: number; catches: number; suspended: number } {
+  stats(): { requests: number; sleeps: number; catches: number; suspended: number; protocol: string } {
     return {
       requests: this.dispatcher.counts.reduce((sum, count) => sum + count, 0),
       sleeps: this.channel.sleeps,
       catches: this.channel.catches,
       suspended: this.suspensions.size,
+      protocol: `${PROTOCOL.MAJOR}.${this.serving.negotiated?.minor ?? 0}`,
     };
   }
 
