@@ -13,7 +13,7 @@ export const container: Lesson = {
       command: [
         'mkdir -p base/etc base/docs update/etc layer container',
         'echo "hosts of base" > base/etc/hosts; echo "motd of base" > base/etc/motd',
-        'echo "motd of update" > update/etc/motd; touch base/docs/a base/docs/b',
+        'echo "motd of update" > update/etc/motd; echo old > base/docs/guide',
         'head -c 1048576 /dev/zero > base/data',
         'tsaufs mount -o br=./layer=rw:./update=ro+wh:./base=ro+wh ./container',
       ].join('\n'),
