@@ -15,11 +15,14 @@ export function Timeline({ model }: { model: Model }) {
   const list = useWindow(steps.length, EVENT);
   useEffect(() => { list.show(at >= 0 ? at : steps.length - 1); }, [at, steps.length]);
 
-  const go = (index: number): void => void model.goTo(index < 0 ? (steps.at(0)?.number ?? 1) - 1 : steps[Math.min(index, steps.length - 1)].number);
-  // Before the first step nothing is chosen, as when the union is shown as it is.
-  const position = model.at === null ? steps.length : at;
-  const previous = (): void => go(position - 1);
-  const next = (): void => { if (model.at !== null) go(position + 1); };
+  const go = (index: number): void => {
+    const all = model.history.steps;
+    void model.goTo(index < 0 ? (all.at(0)?.number ?? 1) - 1 : all[Math.min(index, all.length - 1)].number);
+  };
+  // Of now, not of when this was drawn: keys may come faster than that.
+  const position = (): number => model.at === null ? model.history.steps.length : model.history.steps.findIndex(({ number }) => number === model.at);
+  const previous = (): void => go(position() - 1);
+  const next = (): void => { if (model.at !== null) go(position() + 1); };
   const isAtEnd = model.at === null || at === steps.length - 1;
   const play = (): void => {
     if (!isPlaying && isAtEnd) go(-1);

@@ -20,7 +20,7 @@ export function TourStepText({ step: { title, text, command, output, status }, n
       {text.split(/\n\s*\n/).map((paragraph, i) => <p key={i}>{paragraph}</p>)}
       <div class="terminal">
         {command.split('\n').map((line, i) => <code key={i} class="command"><span class="prompt" aria-hidden="true">$ </span>{line}</code>)}
-        {isBusy && <code class="output quiet">…</code>}
+        {isBusy && <code class="quiet">…</code>}
         {output !== null && output !== '' && <code class={`output${status === 0 ? '' : ' failed'}`}>{output.replace(/\n$/, '')}</code>}
         {output === '' && <code class="output quiet">(nothing printed{status === 0 ? '' : `, exit status ${status ?? ''}`})</code>}
       </div>
