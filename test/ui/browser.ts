@@ -60,14 +60,38 @@ function isOfEnd(text: string): boolean {
   return /net::ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)/.test(text);
 }
 
+type Use = (page: BrowserPage, union: Mounted, ui: Ui) => Promise<void>;
+
 /** Mounts a union, and opens its page; the root of the union is shown. */
-export function onPage(
-  setup: Setup, use: (page: BrowserPage, union: Mounted, ui: Ui) => Promise<void>, options?: BrowserContextOptions,
-): Promise<void> {
-  return mounted(setup, (union) => withUi([union.mnt], (ui) => inBrowser(ui, async (page) => {
+export function onPage(setup: Setup, use: Use, options?: BrowserContextOptions): Promise<void> {
+  return mounted(setup, (union) => withUi([union.mnt], (ui) => live(union, ui, use, options)));
+}
+
+function live(union: Mounted, ui: Ui, use: Use, options?: BrowserContextOptions): Promise<void> {
+  return inBrowser(ui, async (page) => {
     await page.locator('.connection.live').waitFor();
     await use(page, union, ui);
-  }, options)));
+  }, options);
+}
+
+export interface Shared {
+  /** In a page of its own. */
+  look(use: Use, options?: BrowserContextOptions): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** {@link onPage} for several tests, which leave the union as it is. */
+export async function share(setup: Setup): Promise<Shared> {
+  let end = (): void => undefined;
+  const wanted = new Promise<void>((resolve) => { end = resolve; });
+  let begun: (look: Shared['look']) => void;
+  const looking = new Promise<Shared['look']>((resolve) => { begun = resolve; });
+  const all = mounted(setup, (union) => withUi([union.mnt], (ui) => {
+    begun((use, options) => live(union, ui, use, options));
+    return wanted;
+  }));
+  const look = await Promise.race([looking, all.then(() => { throw new Error('the union has ended'); })]);
+  return { look, end: () => { end(); return all; } };
 }
 
 /** The row of a path in the merged view. */

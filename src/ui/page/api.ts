@@ -48,6 +48,8 @@ export interface Listener {
   union(): void;
   tour(answer: TourAnswer): void;
   end(end: End): void;
+  /** The program was ended. */
+  quit(): void;
   /** Refused for good: the server is another one, or the cookie is gone. Without it the browser tries again by itself. */
   lost(forGood: boolean): void;
 }
@@ -65,6 +67,10 @@ export function listen(which: Which, listener: Listener): () => void {
   on('end', (data) => {
     source.close();
     listener.end(data as End);
+  });
+  on('quit', () => {
+    source.close();
+    listener.quit();
   });
   source.onerror = () => listener.lost(source.readyState === EventSource.CLOSED);
   return () => source.close();

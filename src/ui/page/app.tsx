@@ -31,7 +31,7 @@ export function App({ mount, tour }: { mount: Model; tour: Tour }) {
       <a class="skip" href="#tree" onClick={(event) => { event.preventDefault(); document.getElementById('tree')?.focus(); }}>Skip to the merged view</a>
       <div class={classes.filter(Boolean).join(' ')}>
         <Header mount={mount} shown={shown} show={setChosen} showKeys={() => setKeysShown(true)} />
-        {model !== null && <Notice model={model} />}
+        <Notice model={model ?? mount} />
         <main>
           {shown === 'tour' && <TourPanel tour={tour} lessons={mount.union?.lessons ?? []} />}
           {model !== null && <UnionView key={model.which} model={model} />}

@@ -11,7 +11,7 @@ interface Props {
   showKeys: () => void;
 }
 
-const states = { connecting: 'connecting …', live: 'live', lost: 'connection lost', refused: 'not connected', ended: 'unmounted' };
+const states = { connecting: 'connecting …', live: 'live', lost: 'connection lost', refused: 'not connected', quit: 'not connected', ended: 'unmounted' };
 
 /** What is looked at, and whether the page sees how it is now. */
 export function Header({ mount, shown, show, showKeys }: Props) {

@@ -8,7 +8,7 @@ import { type Directories, predicted } from './predict.js';
 import { kept } from './same.js';
 import { Store } from './store.js';
 
-export type Connection = 'connecting' | 'live' | 'lost' | 'refused' | 'ended';
+export type Connection = 'connecting' | 'live' | 'lost' | 'refused' | 'quit' | 'ended';
 
 /** How many directories that nobody opened are kept for the timeline. */
 const MANY = 300;
@@ -62,6 +62,7 @@ export class Model extends Store {
       union: () => void this.#refresh(),
       tour: (answer) => this.onTour(answer),
       end: ({ failure }) => this.#set({ connection: 'ended', failure }),
+      quit: () => this.#set({ connection: 'quit' }),
       lost: (forGood) => this.#set({ connection: forGood ? 'refused' : 'lost' }),
     };
     this.#stop = listen(this.which, listener);
