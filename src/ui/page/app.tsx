@@ -25,7 +25,7 @@ export function App({ mount, tour }: { mount: Model; tour: Tour }) {
     document.addEventListener('keydown', onKeyDown);
     return () => document.removeEventListener('keydown', onKeyDown);
   }, [model]);
-  const classes = ['page', shown, model !== null && model.selected !== null && 'explaining', model !== null && model.at !== null && 'replaying', model === null && 'lessons'];
+  const classes = ['page', shown === 'tour' && 'touring', model !== null && model.selected !== null && 'explaining', model !== null && model.at !== null && 'replaying', model === null && 'lessons'];
   return (
     <>
       <a class="skip" href="#tree" onClick={(event) => { event.preventDefault(); document.getElementById('tree')?.focus(); }}>Skip to the merged view</a>
