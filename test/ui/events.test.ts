@@ -53,7 +53,7 @@ describe.skipIf(reason !== undefined)(`what a page hears${because(reason)}`, () 
     expect([await ui.json('/api/explain?path=/three')]).toEqual(JSON.parse(explained.stdout));
   }));
 
-  test('two pages at once; lookups where they are asked for; a page that goes disturbs nobody', () => withPage(async (ui, union) => {
+  test('two pages at once; lookups where they are asked for; a page that goes disturbs nobody; other branches and options', () => withPage(async (ui, union) => {
     expect(connections(union)).toBe(1);
     const [all, changes] = [await ui.listen('lookups=1'), await ui.listen()];
     await shell('rm one; cat nothing || true; touch first', { cwd: union.mnt });
@@ -64,22 +64,19 @@ describe.skipIf(reason !== undefined)(`what a page hears${because(reason)}`, () 
     await all.ended;
     await shell('touch second', { cwd: union.mnt });
     await changes.message('', of('create', '/second'));
-    // Without a page nobody asks the union for events: what is left waits for its end.
-    changes.close();
-    await until(() => connections(union) === 1);
-  }));
-
-  test('other branches and options are told, and asked for anew', () => withPage(async (ui, union) => {
-    const page = await ui.listen();
     mkdirSync(union.on('new'));
     await shell(`${process.execPath} ${program} remount -o prepend=${union.on('new')}=rw,mod=${union.on('upper')}=ro+wh ${union.mnt}`);
-    await page.message('union');
+    await changes.message('union');
     const { branches, readonly, options } = await ui.union();
     expect(branches.map(({ index, label, permission, writable, marksCount }) => [index, label, permission, writable, marksCount])).toEqual([
       [0, 'new', 'rw', true, true], [1, 'upper', 'ro+wh', false, true], [2, 'lower', 'ro', false, false],
     ]);
     expect(branches.map(({ id }) => id)).toEqual([66, 64, 65]);
     expect([readonly, options]).toEqual([false, expect.stringContaining(`${union.on('new')}=rw:`)]);
+
+    // Without a page nobody asks the union for events: what is left waits for its end.
+    changes.close();
+    await until(() => connections(union) === 1);
   }));
 
   test('the union is unmounted: the last events, the end, and the program ends', () => withPage(async (ui, union) => {

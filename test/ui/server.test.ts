@@ -3,9 +3,9 @@ import net from 'node:net';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { mounted, type Mounted } from '../helpers/mounted.js';
+import { mounted } from '../helpers/mounted.js';
 import { because, noRootMount } from '../helpers/process.js';
-import { Page, withProgram, withUi, type Answer, type Ask, type Ui } from './page.js';
+import { Page, withProgram, withUi, type Answer, type Ask } from './page.js';
 
 const reason = noRootMount();
 
@@ -13,10 +13,6 @@ const fill = (root: string): void => {
   mkdirSync(path.join(root, 'lower/d'));
   writeFileSync(path.join(root, 'lower/secret'), '');
 };
-
-function withPage(use: (ui: Ui, union: Mounted) => Promise<void>): Promise<void> {
-  return mounted({ fill }, (union) => withUi([union.mnt], (ui) => use(ui, union)));
-}
 
 const json = { 'content-type': 'application/json' };
 
@@ -55,7 +51,7 @@ describe.skipIf(reason !== undefined)(`the server of tsaufs ui${because(reason)}
     expect((await stranger.ask('/api/union', { headers: { cookie: `a=b; ${ui.cookie!}; c` } })).status).toBe(200);
   })));
 
-  test('other hosts, other origins and forms are refused, with the cookie too', () => withPage(async (ui) => {
+  test('other hosts, other origins and forms are refused, with the cookie too', () => withUi(['--tour'], async (ui) => {
     const own = `http://127.0.0.1:${ui.port}`;
     const status = async (headers: Record<string, string>, ask: Ask = {}): Promise<number> => (await ui.ask('/api/union', { ...ask, headers })).status;
     const hosts = { 'localhost': 421, '127.0.0.1': 421, 'evil.example': 421, [`evil.example:${ui.port}`]: 421, [`127.0.0.1:${ui.port + 1}`]: 421,
@@ -86,7 +82,7 @@ describe.skipIf(reason !== undefined)(`the server of tsaufs ui${because(reason)}
     expect(await post(json, `{"action":"end","more":"${'x'.repeat(5000)}"}`)).toBe(413);
   }));
 
-  test('only what there is: methods, files, paths', () => withPage(async (ui) => {
+  test('only what there is: methods, files, paths', () => mounted({ fill }, (union) => withUi([union.mnt], async (ui) => {
     const ask = async (place: string, more: Ask = {}): Promise<number> => (await ui.ask(place, more)).status;
     for (const [place, method] of [['/api/union', 'POST'], ['/', 'POST'], ['/api/tour', 'GET'], ['/api/union', 'DELETE'], ['/', 'OPTIONS'], ['/api/events', 'HEAD']]) {
       expect([place, method, await ask(place, { method, headers: json })]).toEqual([place, method, 405]);
@@ -106,9 +102,9 @@ describe.skipIf(reason !== undefined)(`the server of tsaufs ui${because(reason)}
     expect(JSON.parse((await ui.ask('/api/directory?path=/nothing')).body)).toEqual({ error: 'the union shows no directory /nothing' });
     const whole = await raw(ui.port, 'GET / HTTP/1.1\r\n\r\n');
     expect(whole).toMatch(/^HTTP\/1.1 400 /);
-  }));
+  })));
 
-  test('every answer keeps the page to itself', () => withPage(async (ui) => {
+  test('every answer keeps the page to itself', () => withUi(['--tour'], async (ui) => {
     const answers: Answer[] = [];
     for (const place of ['/', '/page.js', '/api/union', '/nowhere']) answers.push(await ui.ask(place));
     answers.push(await ui.ask('/api/union', { headers: { host: 'evil.example' } }));
@@ -125,7 +121,7 @@ describe.skipIf(reason !== undefined)(`the server of tsaufs ui${because(reason)}
     expect(body).not.toMatch(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/);
   }));
 
-  test('listens on 127.0.0.1 only', () => withPage(async (ui) => {
+  test('listens on 127.0.0.1 only', () => withUi(['--tour'], async (ui) => {
     await expect(raw(ui.port, '', '::1')).rejects.toThrow(/ECONNREFUSED|EADDRNOTAVAIL|EAFNOSUPPORT/);
     await expect(raw(ui.port, '', '127.0.0.2')).rejects.toThrow('ECONNREFUSED');
   }));
