@@ -253,7 +253,10 @@ const words: Record<SyncChange['action'], string> = {
 function summary({ dest, changes, bytes }: Report, dryRun: boolean): string {
   const counts = new Map<SyncChange['action'], number>();
   for (const { action } of changes) counts.set(action, (counts.get(action) ?? 0) + 1);
-  const parts = [...counts].map(([action, count]) => `${count} ${words[action]}`);
+  const parts = Object.entries(words).flatMap(([action, word]) => {
+    const count = counts.get(action as SyncChange['action']);
+    return count === undefined ? [] : [`${count} ${word}`];
+  });
   if (parts.length === 0) return `${dest}: nothing to do\n`;
   return `${dest}: ${parts.join(', ')}; ${bytesText(bytes)} ${dryRun ? 'would be copied' : 'copied'}\n`;
 }

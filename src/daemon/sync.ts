@@ -95,26 +95,26 @@ async function holdStill(directory: string): Promise<Still> {
 
 /** The control commands `hold-still`, which holds until its connection is closed, and `go-on`. */
 export class Holding {
-  private holds = false;
+  private state: 'free' | 'held' | 'read-only anyway' = 'free';
 
   constructor(private readonly session: Session) {}
 
   async begin(outlet: Outlet): Promise<void> {
-    if (this.holds) throw new MountError('another sync of this union is at work; wait for it');
-    this.holds = true;
+    if (this.state !== 'free') throw new MountError('another sync of this union is at work; wait for it');
+    this.state = 'held';
     try {
-      await this.session.call({ name: 'hold-still' });
+      if (await this.session.call({ name: 'hold-still' }) !== true) this.state = 'read-only anyway';
     } catch (error) {
-      this.holds = false;
+      this.state = 'free';
       throw error;
     }
     outlet.onClose(() => void this.end().catch(() => undefined));
   }
 
   async end(): Promise<void> {
-    if (!this.holds) return;
-    this.holds = false;
-    await this.session.call({ name: 'go-on' });
+    const { state } = this;
+    this.state = 'free';
+    if (state === 'held') await this.session.call({ name: 'go-on' });
   }
 }
 

@@ -53,8 +53,7 @@ export class Commands {
       case 'mvdown':
         return this.moveDowns.call(argument as MoveDownRequest);
       case 'hold-still':
-        holdStill(u);
-        return null;
+        return holdStill(u);
       case 'go-on':
         goOn(u);
         return null;

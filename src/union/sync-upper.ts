@@ -11,14 +11,18 @@ import { someOf } from './passed-files.js';
 import type { UnionState } from './state.js';
 import { forgetInode, keepInodeForGood, unionInode } from './xino.js';
 
-/** Throws UnionError where somebody has files open for writing. Pseudo-links are made real. */
-export function holdStill(u: UnionState): void {
-  if (u.options.readonly) throw new UnionError('the union is read-only, or another sync is at work; wait for it, or see tsaufs remount -o rw');
+/**
+ * Pseudo-links are made real. Returns whether it is to `goOn`: not where the union is read-only anyway. Throws UnionError where
+ * somebody has files open for writing.
+ */
+export function holdStill(u: UnionState): boolean {
+  if (u.options.readonly) return false;
   const paths = new Set<string>();
   for (const { flags, node } of u.files.all()) if ((flags & O.ACCMODE) !== O.RDONLY) paths.add(node.path());
   if (paths.size > 0) throw new UnionError(`files are open for writing: ${someOf(paths)}; close them (tsaufs busy tells who has them), or copy with --live`);
   changeOptions(u, { readonly: true });
   settle(u);
+  return true;
 }
 
 export function goOn(u: UnionState): void {

@@ -111,9 +111,11 @@ interface Done {
 
 /** The names of a file that has several. */
 interface Links {
-  /** In the workshop; null where it is there already (`ino`) or with `dryRun`. */
+  /** In the workshop; null where it is there already, with `dryRun`, and where there are no hard links. */
   copy: string | null;
+  /** The number that DEST's has, and the first of its names there; 0 where it has none yet (`dryRun`). */
   ino: number;
+  first: string;
   upper: Signature;
   seen: number;
 }
@@ -134,6 +136,8 @@ class Sync {
   private readonly device = new Stat();
   private readonly links = new Map<string, Links>();
   private readonly warned = new Set<string>();
+  /** Directories that are new, and told of. */
+  private readonly made = new Set<string>();
   private bytes = 0;
   private room = 0;
   private done!: Done;
@@ -157,10 +161,12 @@ class Sync {
       throw new LayerError(`${this.options.upper} has directories that were renamed across branches (dirren), which only a union finds together again: copy from the mount point`);
     }
     if (!this.options.dryRun) this.workshop.sweep();
+    const was = new Stat();
+    must(fstat(dest, was));
     this.done = this.directory({ path: '', up: upper, down: dest, between, below, opaque: false, hides: false, stays: null });
     // It lies in the root, whose times come last.
     this.workshop.close();
-    this.attributes('', upper, dest, this.device, this.done);
+    this.attributes('', upper, dest, this.device, was, this.done);
     if (!this.options.dryRun) must(syncfs(dest));
   }
 
@@ -241,9 +247,9 @@ class Sync {
     const inWay = opaque ? undefined : firstWith(between, name);
     const shows = opaque ? undefined : firstWith(below, name);
     let why = inWay?.hidden === false ? `${inWay.path} would show it` : null;
-    if (shows?.hidden === false && !here.whiteouts.has(name)) {
+    if (shows?.hidden === false) {
       if (this.options.whiteouts) {
-        this.change('whiteout', path + name);
+        if (!here.whiteouts.has(name)) this.change('whiteout', path + name);
         if (!this.options.dryRun) this.workshop.mark(down, WHITEOUT_PREFIX + name);
       } else why ??= `${shows.path} would show it, since marks on ${this.options.dest} do not count`;
     }
@@ -274,8 +280,10 @@ class Sync {
     const up = must(openat(place.up, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0), shownName(path));
     const between = enter(place.between, name);
     const below = enter(place.below, name);
+    const was = new Stat();
     let child: Done | null = null;
     try {
+      if (down >= 0) must(fstat(down, was));
       const marked = place.opaque || namesIn(up).opaque;
       const stays = place.stays ?? (between.ends !== null ? `${between.ends} would hide it`
         : marked && between.parts.length > 0 ? `${between.parts[0].path} would show through` : null);
@@ -283,11 +291,8 @@ class Sync {
       child = this.directory({
         path: `${path}/`, up, down, between: between.parts, below: below.parts, opaque: place.opaque, hides: this.options.whiteouts && here.whiteouts.has(name), stays,
       });
-      this.attributes(path, up, down, st, child);
-      if (child.whole && !sameAsNext(st, between.parts)) {
-        child.whole = false;
-        this.left(path, `the directory: ${between.parts[0].path} would show other attributes`);
-      }
+      this.attributes(path, up, down, st, was, child);
+      if (child.whole) this.directoryMayGo(place, name, st, between.parts, child);
     } finally {
       leave(between.parts);
       leave(below.parts);
@@ -298,6 +303,16 @@ class Sync {
     append(done, child);
   }
 
+  /** Once the upper directory is gone, the next one is seen. */
+  private directoryMayGo(place: Place, name: string, st: Stat, between: readonly Part[], child: Done): void {
+    const next = firstWith(place.between, name);
+    if (next === undefined) return;
+    const isDirectory = between.length > 0 && between[0].path === next.path;
+    if (isDirectory && sameAsNext(st, between[0])) return;
+    child.whole = false;
+    this.left(place.path + name, `the directory: ${next.path} would show ${isDirectory ? 'other attributes' : 'something else of that name'}`);
+  }
+
   /** DEST's directory of that name, made if need be, closed to others until all is in it; -1 with `dryRun` where it is not there. */
   private enterDest(place: Place, name: string, here: Names): number {
     const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
@@ -305,20 +320,22 @@ class Sync {
     if (there >= 0) return there;
     if (there !== -E.ENOENT && there !== -E.ENOTDIR && there !== -E.ELOOP) throw new Errno(-there);
     this.change(there === -E.ENOENT ? 'add' : 'replace', place.path + name);
+    this.made.add(place.path + name);
     if (this.options.dryRun) return -1;
     if (there !== -E.ENOENT) removeTree(place.down, name);
     must(mkdirat(place.down, name, 0o700));
     return must(openat(place.down, name, flags, 0));
   }
 
-  private attributes(path: string, up: number, down: number, st: Stat, done: Done): void {
+  /** `was`: DEST's before anything was changed in it. */
+  private attributes(path: string, up: number, down: number, st: Stat, was: Stat, done: Done): void {
     if (down < 0) return;
     this.attempt(path, done, () => {
+      const same = sameXattrs(xattrsOf(up, '.'), xattrsOf(down, '.'));
+      if (!this.made.has(path) && !(same && sameAttributes(st, was))) this.change('attributes', path);
       const now = new Stat();
       must(fstat(down, now));
-      if (sameAttributes(st, now) && sameXattrs(xattrsOf(up, '.'), xattrsOf(down, '.'))) return;
-      if (!this.touched.has(path)) this.change('attributes', path);
-      if (this.options.dryRun) return;
+      if (this.options.dryRun || (same && sameAttributes(st, now))) return;
       giveAttributes(st, { dirfd: up, name: '.', fd: up }, { dirfd: down, name: '.', fd: down }, (what) => this.lost(what));
     });
   }
@@ -345,13 +362,13 @@ class Sync {
     const there = new Stat();
     if (here.names.has(name)) must(statat(place.down, name, there));
     if (group === undefined) {
-      group = { copy: null, ino: 0, upper: signatureOf(st), seen: 0 };
+      group = { copy: null, ino: 0, first: path, upper: signatureOf(st), seen: 0 };
       if (this.isSame(place, name, st, here)) group.ino = there.ino;
       else {
         this.change(here.names.has(name) ? 'replace' : 'add', path);
         this.count(place, name, st, here);
       }
-      if (!this.options.dryRun) this.firstLink(group, place, name, st, here);
+      if (!this.options.dryRun && group.ino === 0) this.firstLink(group, place, name, st, here);
       this.links.set(key, group);
     } else if (group.ino === 0 || there.ino !== group.ino) {
       this.change(here.names.has(name) ? 'replace' : 'add', path);
@@ -362,10 +379,6 @@ class Sync {
   }
 
   private firstLink(group: Links, place: Place, name: string, st: Stat, here: Names): void {
-    if (group.ino !== 0) {
-      group.copy = this.workshop.link(name, place.down);
-      return;
-    }
     const copy = this.workshop.copy(place.up, name, st);
     group.copy = this.workshop.link(copy);
     this.put(place, name, copy, here);
@@ -375,7 +388,7 @@ class Sync {
   }
 
   private nextLink(group: Links, place: Place, name: string, st: Stat, here: Names): void {
-    const link = group.copy === null ? null : this.workshop.link(group.copy);
+    const link = group.copy === null ? this.workshop.linkOf(group.first) : this.workshop.link(group.copy);
     // No hard links there: files of their own.
     if (link === null) this.lost('hard links');
     this.put(place, name, link ?? this.workshop.copy(place.up, name, st), here);
@@ -417,11 +430,7 @@ class Sync {
 
   // --- what is told -----------------------------------------------------------------------------------
 
-  /** Directories that are told of already. */
-  private readonly touched = new Set<string>();
-
   private change(action: SyncAction, path: string): void {
-    if (action === 'add' || action === 'replace') this.touched.add(path);
     this.options.onChange({ action, path: `/${path.replace(/\/$/, '')}` });
   }
 
@@ -448,11 +457,9 @@ function append(done: Done, child: Done): void {
   done.failed ||= child.failed;
 }
 
-/** Once the upper directory is gone, the next one's attributes are seen. */
-function sameAsNext(st: Stat, between: readonly Part[]): boolean {
-  if (between.length === 0) return true;
+function sameAsNext(st: Stat, part: Part): boolean {
   const next = new Stat();
-  must(fstat(between[0].fd, next));
+  must(fstat(part.fd, next));
   return sameAttributes(st, next);
 }
 

@@ -2,8 +2,8 @@
 
 import { AT, linkat, mkdirat, mknodat, readDirectory, readlinkat, renameat2, symlinkat, unlinkat } from '../../posix/directory.js';
 import { E, Errno, must } from '../../posix/errno.js';
-import { O, close, openat } from '../../posix/file.js';
-import { S, Stat, fstat, statat } from '../../posix/stat.js';
+import { O, close, openat, openat2Beneath } from '../../posix/file.js';
+import { S, Stat, fstat } from '../../posix/stat.js';
 import { ContentCopy, shareData } from '../../union/copy-data.js';
 import { removeTree } from '../../union/remove-tree.js';
 import { WHITEOUT_BASE } from '../../union/whiteout.js';
@@ -83,14 +83,26 @@ export class Workshop {
     }
   }
 
-  /** Another name here of a copy, or of a file in `dirfd`; null where there are no hard links. */
-  link(name: string, dirfd = this.open()): string | null {
-    const link = String(this.next++);
-    return linkat(dirfd, name, this.open(), link, 0) < 0 ? null : link;
+  /** Another name here of a copy; null where there are no hard links. */
+  link(copy: string): string | null {
+    return this.linkIn(this.open(), copy);
   }
 
-  stat(name: string, out: Stat): void {
-    must(statat(this.open(), name, out));
+  /** The same of a file below the root. */
+  linkOf(path: string): string | null {
+    const cut = path.lastIndexOf('/');
+    const directory = openat2Beneath(this.root, cut < 0 ? '.' : path.slice(0, cut), O.PATH | O.DIRECTORY);
+    if (directory < 0) return null;
+    try {
+      return this.linkIn(directory, path.slice(cut + 1));
+    } finally {
+      close(directory);
+    }
+  }
+
+  private linkIn(dirfd: number, name: string): string | null {
+    const link = String(this.next++);
+    return linkat(dirfd, name, this.open(), link, 0) < 0 ? null : link;
   }
 
   /** Moves a copy into its place, over whatever is there but a directory. */
