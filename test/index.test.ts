@@ -73,7 +73,9 @@ describe.skipIf(obstacle !== undefined)(`mount()${obstacle === undefined ? '' : 
   });
 
   test('what cannot be mounted leaves nothing behind', async () => {
-    await expect(mount({ mountpoint, branches: [`${root}/a`, `${root}/nothere`] })).rejects.toThrow(/^[^\n]*nothere[^\n]*$/);
+    const missing = mount({ mountpoint, branches: [`${root}/a`, `${root}/nothere`] });
+    await expect(missing).rejects.toThrow(/^[^\n]*nothere[^\n]*$/);
+    await expect(missing).rejects.toThrow(MountError);
     await expect(mount({ mountpoint: path.join(root, 'none'), branches: [`${root}/a`] })).rejects.toThrow(MountError);
     expect(mountAt(mountpoint)).toBeUndefined();
   });

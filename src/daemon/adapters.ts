@@ -3,7 +3,7 @@ import { nativeFlags, type MountFlags } from '../options/settings.js';
 import { errorLine } from './error.js';
 
 /** `auto`: kernel, and fuse-native where this kernel's protocol is not known to it. */
-export type AdapterName = Adapter['name'] | 'auto';
+export type AdapterName = 'auto' | 'kernel' | 'fuse-native';
 
 /** Loads only the adapter that is asked for. */
 export async function loadAdapter(name: AdapterName): Promise<Adapter> {

@@ -1,5 +1,9 @@
-/** A mount or an unmount that cannot be done: the message is one line that says why and what to do. */
+/**
+ * A mount or an unmount that cannot be done: the message is one line that says why and what to do.
+ * @hideconstructor
+ */
 export class MountError extends Error {
+  /** `'MountError'` */
   override readonly name: string = 'MountError';
 }
 

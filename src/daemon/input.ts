@@ -14,14 +14,38 @@ export type OptionInput = Partial<Omit<UnionOptions, 'branches'>> & Partial<Omit
 /** One change of a mounted union. Text is what would follow `-o`: `'append=/x=ro,udba=none'`. */
 export type RemountChange =
   | string
-  /** At position `index`, counted from 0; after the last branch where it is left out. */
-  | { kind: 'add'; branch: string | BranchInput; index?: number }
-  | { kind: 'del'; path: string }
-  /** Permission and attributes, as an object or as aufs(5) writes them: `'ro+wh'`. */
-  | { kind: 'mod'; path: string; mode: string | (Pick<BranchMode, 'perm'> & Partial<BranchMode>) }
-  | { kind: 'set'; options: OptionInput }
-  /** `clean_plink` */
-  | { kind: 'flush-plinks' };
+  | {
+    /** A new branch. */
+    kind: 'add';
+    /** As in {@link MountOptions}. */
+    branch: string | BranchInput;
+    /** Its position, counted from 0; after the last branch where it is left out. */
+    index?: number;
+  }
+  | {
+    /** Takes a branch away; refused while something of it is in use. */
+    kind: 'del';
+    /** Its directory. */
+    path: string;
+  }
+  | {
+    /** Another permission, or other attributes. */
+    kind: 'mod';
+    /** The branch's directory. */
+    path: string;
+    /** Both, as an object or as aufs(5) writes them: `'ro+wh'`. */
+    mode: string | (Pick<BranchMode, 'perm'> & Partial<BranchMode>);
+  }
+  | {
+    /** Other options. */
+    kind: 'set';
+    /** What is left out stays as it is. */
+    options: OptionInput;
+  }
+  | {
+    /** Makes pseudo-links real, as `clean_plink` does. */
+    kind: 'flush-plinks';
+  };
 
 /** @throws OptionError */
 export function writtenBranch(branch: string | BranchInput, warn: Warn): WrittenBranch {

@@ -10,10 +10,13 @@ import { findStates, type BranchText, type FoundState, type MountState } from '.
  */
 export type MountStatus = 'running' | 'dead' | 'failed' | 'detached';
 
+/** What `tsaufs list --json` tells of a mount. */
 export interface ListedMount extends MountState {
+  /** Whether it answers. */
   status: MountStatus;
   /** The state directory. */
   directory: string;
+  /** From the top down. */
   branches: BranchText[];
 }
 

@@ -1,5 +1,6 @@
 import { pino, type Logger } from 'pino';
 
+/** How much a line of the log matters. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Takes one line of the log. */

@@ -5,7 +5,7 @@ import { foldRemount } from '../options/remount.js';
 import type { Setting } from '../options/settings.js';
 import type { UnionEvent } from '../union/events.js';
 import { adapterWarnings, loadAdapter, type AdapterName } from './adapters.js';
-import { MountError } from './error.js';
+import { errorLine, MountError } from './error.js';
 import {
   changeSettings, optionSettings, writtenBranch, type BranchInput, type OptionInput, type RemountChange,
 } from './input.js';
@@ -31,7 +31,8 @@ export interface MountOptions extends OptionInput {
 
 /** Listeners of each kind of {@link UnionEvent}, and `event` for all of them but lookups. Paths are in UTF-8. */
 export type MountEvents =
-  { [K in UnionEvent['kind']]: [event: UnionEvent & { kind: K }] } & { event: [event: UnionEvent] };
+  & { [K in UnionEvent['kind']]: [event: UnionEvent & { kind: K }] }
+  & { event: [event: UnionEvent] };
 
 /** A mounted union, served by a thread of this process. */
 export class Mount extends EventEmitter<MountEvents> {
@@ -111,7 +112,7 @@ export class Mount extends EventEmitter<MountEvents> {
 
 /**
  * Mounts a union in this process, which must live as long as the mount.
- * @throws OptionError, MountError, or an Error of the adapter: one line, with nothing left behind
+ * @throws OptionError, MountError: one line, with nothing left behind; what the MountError came of is its `cause`
  */
 export async function mount(options: MountOptions): Promise<Mount> {
   const log: Log = options.log ?? (() => undefined);
@@ -127,7 +128,11 @@ export async function mount(options: MountOptions): Promise<Mount> {
     log,
     state: undefined,
   };
-  return new Mount(await runMount(request), log);
+  try {
+    return new Mount(await runMount(request), log);
+  } catch (error) {
+    throw error instanceof MountError ? error : new MountError(errorLine(error), { cause: error });
+  }
 }
 
 function parse(options: MountOptions): ReturnType<typeof foldMount> {

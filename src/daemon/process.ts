@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /** A process for good: its number alone may be another's by now. */
 export interface ProcessId {
+  /** Its number. */
   pid: number;
   /** Clock ticks from boot to its start, proc_pid_stat(5) field 22. */
   startTime: number;

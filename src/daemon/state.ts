@@ -9,10 +9,15 @@ import { isAlive, type ProcessId } from './process.js';
  * tell the branches, xi_path the external inode number file. `mount` (JSON), `log` and `control` are ours.
  */
 export interface MountState extends ProcessId {
+  /** `si_` and 16 hex digits. */
   id: string;
+  /** Absolute, without symbolic links. */
   mountpoint: string;
+  /** As /proc/mounts shows it. */
   source: string;
+  /** Those in force, as they would follow `-o`. */
   options: string;
+  /** `kernel` or `fuse-native`. */
   adapter: string;
   /** Null where the mount has no log file: in the foreground, and in a program that uses the library. */
   log: string | null;
@@ -24,8 +29,11 @@ export interface MountState extends ProcessId {
   failure?: string;
 }
 
+/** A branch as it is shown. */
 export interface BranchText {
+  /** Stays the same while the union is mounted, wherever the branch moves. */
   id: number;
+  /** `/path=ro+wh` */
   text: string;
 }
 

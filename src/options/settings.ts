@@ -4,14 +4,23 @@ import type { BranchChange } from './change.js';
 
 /** The options of mount(2) and of FUSE itself, as distinct from AUFS's. */
 export interface MountFlags {
+  /** Nothing can be changed through the mount. */
   readonly: boolean;
+  /** Set-user-id and set-group-id bits do nothing. */
   nosuid: boolean;
+  /** Devices cannot be opened. */
   nodev: boolean;
+  /** Programs cannot be run. */
   noexec: boolean;
+  /** When times of access are updated; `default` is the kernel's. */
   atime: 'relatime' | 'noatime' | 'strictatime' | 'default';
+  /** Not those of directories. */
   nodiratime: boolean;
+  /** Writes return when they are on the disk. */
   sync: boolean;
+  /** The same of changes of directories. */
   dirsync: boolean;
+  /** Others than who mounted may use it; root's mounts always. A user needs `user_allow_other` in /etc/fuse.conf. */
   allowOther: boolean;
   /** The SELinux label of everything in the mount, mount(8); not looked at where SELinux is off. */
   context: string | undefined;
@@ -21,7 +30,9 @@ export interface MountFlags {
   kernelCache: boolean;
   /** The same: for how many seconds the kernel keeps names, attributes, and that there is no such name; -1 leaves it to the adapter. */
   entryTimeout: number;
+  /** See `entryTimeout`. */
   attrTimeout: number;
+  /** See `entryTimeout`. */
   negativeTimeout: number;
   /** Shown as the source in /proc/mounts (`fsname=`). */
   source: string | undefined;

@@ -4,6 +4,7 @@ export const eventKinds = [
   'lookup', 'copy-up', 'move-down', 'whiteout', 'unwhiteout', 'opaque', 'create', 'mkdir', 'rename', 'unlink', 'rmdir', 'link', 'lost',
 ] as const;
 
+/** Something that happened in a union, told when it is done. */
 export interface UnionEvent {
   /**
    * lookup: a name was searched on the branches, which the kernel asks for only when it does not know; lost: events

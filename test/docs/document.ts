@@ -53,7 +53,6 @@ export function parseDocument(name: string, text: string): Document {
   for (const token of new Lexer().lex(text)) {
     if (token.type === 'html') {
       instructions.push(...instructionsIn(token.raw, line));
-      for (const [, id] of token.raw.matchAll(/\bid="([^"]+)"/g)) document.anchors.add(id);
     } else if (token.type === 'code') {
       const { lang, text: code, raw } = token as Tokens.Code;
       document.blocks.push({ line: line + /^\n*/.exec(raw)![0].length, language: lang ?? '', text: code, instructions });
@@ -63,6 +62,7 @@ export function parseDocument(name: string, text: string): Document {
       if (token.type === 'heading') document.anchors.add(slugs.slug(plainText((token as Tokens.Heading).tokens)));
       lookInto(token, document, line);
     }
+    if (token.type !== 'code') for (const [, id] of token.raw.matchAll(/ id="([^"]+)"/g)) document.anchors.add(id);
     line += token.raw.split('\n').length - 1;
   }
   if (instructions.length > 0) throw new Error(`${name}:${instructions[0].line}: an instruction that no block follows`);

@@ -1,0 +1,17 @@
+// docs/library-reference.md says what the comments in the source say, and every export has one.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { temporary } from '../helpers/mounted.js';
+import { project, run } from '../helpers/process.js';
+
+test('docs/library-reference.md is up to date (if not: npm run docs:library), and leaves nothing undocumented', async () => {
+  await temporary('/tmp', undefined, async (directory) => {
+    const { status, stdout, stderr } = await run(process.execPath, [path.join(project, 'node_modules/typedoc/bin/typedoc'), '--out', directory], { cwd: project });
+    // Warnings are errors: what is not documented, or not exported though an exported type needs it.
+    expect({ status, warnings: `${stdout}${stderr}`.split('\n').filter((line) => /warning|error/i.test(line)) }).toEqual({ status: 0, warnings: [] });
+    const made = readFileSync(path.join(directory, 'library-reference.md'), 'utf8');
+    expect(readFileSync(path.join(project, 'docs/library-reference.md'), 'utf8')).toBe(made);
+    expect(made).toMatch(/^## mount\(\)$/m);
+  });
+});
