@@ -19,7 +19,6 @@ const shapes = {
   play: 'm4.5 2.8 8 5.2-8 5.2z',
   pause: 'M5 3v10M11 3v10',
   close: 'm4 4 8 8M12 4l-8 8',
-  copy: 'M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3',
   up: 'M8 13V3M4 7l4-4 4 4',
   down: 'M8 3v10M4 9l4 4 4-4',
   plus: 'M8 3v10M3 8h10',

@@ -2,7 +2,7 @@ import type { Directory, DirectoryEntry, Explanation, TourAnswer, TraceEvent, Un
 import { getDirectory, getExplanation, getUnion, listen, type Listener, RequestError, type Which } from './api.js';
 import { type Change, changeOf, directoriesOf } from './change.js';
 import { fillIn, History, type Step } from './history.js';
-import { above, childKey, isIn, type Key, parentOf, ROOT } from './paths.js';
+import { above, indexOf, isIn, type Key, lastOf, parentOf, ROOT } from './paths.js';
 import { Pace } from './pace.js';
 import { type Directories, predicted } from './predict.js';
 import { kept } from './same.js';
@@ -46,7 +46,7 @@ export class Model extends Store {
   /** Told of what other pages make of the tour. */
   onTour: (answer: TourAnswer) => void = () => undefined;
 
-  readonly #pace = new Pace((event) => this.#apply(event), () => this.changed(), () => void this.#readAgain());
+  readonly #pace = new Pace((event, isOne) => this.#apply(event, isOne), () => this.changed(), () => void this.#readAgain());
   readonly #touched = new Set<Key>();
   #then: Union | null = null;
   #stop: () => void = () => undefined;
@@ -194,17 +194,19 @@ export class Model extends Store {
     return directory;
   }
 
-  #apply(event: TraceEvent): void {
+  /** @param isOne drawn by itself, not with many others */
+  #apply(event: TraceEvent, isOne: boolean): void {
     if (this.union === null) return;
     const change = changeOf(event, this.union.branches);
     const after = change === null ? new Map<Key, Directory>() : predicted(this.directories, change);
     const before = new Map([...after.keys()].map((key) => [key, this.directories.get(key)!]));
     const isShown = this.at === null && change !== null;
     if (isShown && this.follows && this.directories.has(parentOf(change.key))) this.directory = parentOf(change.key);
-    const play = isShown ? this.director?.(change, this.union.branches) : undefined;
+    const play = isShown && isOne ? this.director?.(change, this.union.branches) : undefined;
     this.history.add({ event, change, union: this.union, before, after });
     this.directories = new Map([...this.directories, ...after]);
     if (change !== null) this.#touch(change);
+    if (event.kind === 'lost') for (const key of this.directories.keys()) this.#touched.add(key);
     if (play) requestAnimationFrame(play);
   }
 
@@ -215,7 +217,8 @@ export class Model extends Store {
   }
 
   #entry(key: Key): DirectoryEntry | undefined {
-    return this.directories.get(parentOf(key))?.entries.find((entry) => childKey(parentOf(key), entry) === key);
+    const entries = this.directories.get(parentOf(key))?.entries ?? [];
+    return entries[indexOf(entries, lastOf(key))];
   }
 
   /** By what is known it is no directory of the union any more: there is nothing to be read. */

@@ -4,6 +4,8 @@ import type { TraceEvent } from '../protocol.js';
 const BETWEEN = 380;
 /** More than so many are not drawn one by one. */
 const CROWD = 8;
+/** No longer at a time: the page is to answer meanwhile. */
+const BUSY = 12;
 /** From the last event until the directories are read again. */
 const REST = 60;
 
@@ -21,7 +23,7 @@ export class Pace {
 
   /** `drawn` is called after one or several were applied, `rest` when there are no more for the moment. */
   constructor(
-    private readonly apply: (event: TraceEvent) => void, private readonly drawn: () => void, private readonly rest: () => void,
+    private readonly apply: (event: TraceEvent, isOne: boolean) => void, private readonly drawn: () => void, private readonly rest: () => void,
   ) {}
 
   add(event: TraceEvent): void {
@@ -47,7 +49,12 @@ export class Pace {
   }
 
   #next(all: boolean): void {
-    for (const event of this.#waiting.splice(0, all ? Infinity : 1)) this.apply(event);
+    const isCrowd = this.#waiting.length > CROWD;
+    const end = performance.now() + BUSY;
+    let done = 0;
+    do this.apply(this.#waiting[done++], !isCrowd);
+    while (all && done < this.#waiting.length && performance.now() < end);
+    this.#waiting.splice(0, done);
     this.#last = performance.now();
     this.drawn();
     this.#schedule();

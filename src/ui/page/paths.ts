@@ -19,6 +19,13 @@ export function childKey(directory: Key, entry: Named): Key {
   return `${directory}/${nameKey(entry)}`;
 }
 
+/** Of the name with this key; -1 where it is not there. A directory may have many: keys are not made of all of them. */
+export function indexOf(entries: readonly Named[], key: Key): number {
+  const text = shownText(key);
+  const isText = encodeURIComponent(text) === key;
+  return entries.findIndex(({ name, raw }) => raw === undefined ? isText && name === text : raw === key);
+}
+
 /** Of a path in text, as events have it. */
 export function keyOf(path: string): Key {
   return path.split('/').filter((name) => name !== '').map((name) => `/${encodeURIComponent(name)}`).join('');
@@ -55,8 +62,11 @@ const decoder = new TextDecoder();
 
 /** For people: bytes that are no UTF-8 are U+FFFD, and control characters `\x0a`. */
 export function shownKey(key: Key): string {
-  if (key === ROOT) return '/';
-  return printable(decoder.decode(Uint8Array.from(bytesOfKey(key), (byte) => byte.charCodeAt(0))));
+  return key === ROOT ? '/' : printable(shownText(key));
+}
+
+function shownText(key: Key): string {
+  return decoder.decode(Uint8Array.from(bytesOfKey(key), (byte) => byte.charCodeAt(0)));
 }
 
 /** Names are chosen by others: control characters, and those that turn the direction of a line, are shown as their numbers. */

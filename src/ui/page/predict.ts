@@ -1,7 +1,7 @@
 import type { Directory, DirectoryEntry, LayerEntry } from '../protocol.js';
 import type { Change } from './change.js';
 import { judged } from './judge.js';
-import { bytesOfKey, type Key, lastOf, nameKey, parentOf, shownKey } from './paths.js';
+import { bytesOfKey, indexOf, type Key, lastOf, nameKey, parentOf, shownKey } from './paths.js';
 
 export type Directories = ReadonlyMap<Key, Directory>;
 
@@ -53,7 +53,8 @@ function editsOf(directories: Directories, { kind, key, branch, source, other }:
 }
 
 function layerAt(directories: Directories, key: Key | undefined, branch: number | undefined): Pick<LayerEntry, 'type' | 'size'> {
-  const entry = key === undefined ? undefined : directories.get(parentOf(key))?.entries.find((each) => nameKey(each) === lastOf(key));
+  const entries = key === undefined ? undefined : directories.get(parentOf(key))?.entries;
+  const entry = key === undefined || entries === undefined ? undefined : entries[indexOf(entries, lastOf(key))] as DirectoryEntry | undefined;
   return entry?.layers.find((layer) => layer.branch === branch) ?? { type: 'file', size: 0 };
 }
 
@@ -78,13 +79,12 @@ function excluding(all: readonly number[], one: number): number[] {
 function edited(before: Directory, branch: number, name: string, edit: Edit): Directory {
   const directory = { ...before, merged: including(before.merged, branch) };
   const { entries } = directory;
-  const at = entries.findIndex((entry) => nameKey(entry) === name);
+  const at = indexOf(entries, name);
   const after = judged(edit(at < 0 ? nothing(name) : entries[at]), directory.merged);
   const isThere = after.layers.length + after.whiteouts.length + after.ignoredWhiteouts.length > 0;
   if (at >= 0) return { ...directory, entries: isThere ? entries.with(at, after) : entries.toSpliced(at, 1) };
   if (!isThere) return directory;
-  const next = entries.findIndex((entry) => bytesOfKey(nameKey(entry)) > bytesOfKey(name));
-  return { ...directory, entries: entries.toSpliced(next < 0 ? entries.length : next, 0, after) };
+  return { ...directory, entries: entries.toSpliced(placeOf(entries, name), 0, after) };
 }
 
 function nothing(name: string): DirectoryEntry {
@@ -93,4 +93,16 @@ function nothing(name: string): DirectoryEntry {
     name: shown, ...(encodeURIComponent(shown) === name ? {} : { raw: name }),
     type: null, seen: null, layers: [], whiteouts: [], ignoredWhiteouts: [], opaque: [],
   };
+}
+
+/** Where a new name goes: names are in the order of their bytes. */
+function placeOf(entries: readonly DirectoryEntry[], name: string): number {
+  const bytes = bytesOfKey(name);
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bytesOfKey(nameKey(entries[middle])) < bytes) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
