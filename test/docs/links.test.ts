@@ -1,8 +1,9 @@
 // Links of the documents lead somewhere: files of the project, and headings in them. Other hosts are not asked.
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { project } from '../helpers/process.js';
+import { temporary } from '../helpers/mounted.js';
+import { project, succeed } from '../helpers/process.js';
 import { documentNames, readDocument } from './document.js';
 
 describe('links', () => {
@@ -28,3 +29,21 @@ function broken(document: string, target: string, line: number): string | undefi
   if (anchor === undefined || !name.endsWith('.md') || statSync(path.join(project, name)).isDirectory()) return undefined;
   return readDocument(name).anchors.has(anchor) ? undefined : `${where}: no such heading`;
 }
+
+test('the picture of the architecture shows the imports of now (if not: npm run docs:picture)', async () => {
+  await temporary('/tmp', undefined, async (directory) => {
+    const made = path.join(directory, 'architecture.svg');
+    await succeed(process.execPath, ['--import', 'tsx', path.join(project, 'scripts/picture.ts'), made], { cwd: project });
+    expect(readFileSync(path.join(project, 'docs/images/architecture.svg'), 'utf8')).toBe(readFileSync(made, 'utf8'));
+  });
+});
+
+test('every file that the architecture names is there', () => {
+  const text = readFileSync(path.join(project, 'docs/architecture.md'), 'utf8');
+  const named = [...text.matchAll(/^\|.*\| (src\/.*) \|$/gm)].flatMap(([, cell]) => {
+    let folder = '';
+    return [...cell.matchAll(/(src\/[\w/]+\/|)([\w-]+\.ts)/g)].map(([, written, file]) => (folder = written === '' ? folder : written) + file);
+  });
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((file) => !existsSync(path.join(project, file)))).toEqual([]);
+});
