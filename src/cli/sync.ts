@@ -33,7 +33,8 @@ Examples:
 
 export function syncParser() {
   return parserFor('sync')
-    .argument('<places...>', 'where the union is mounted, and the directories to be changed')
+    .argument('<mountpoint>', 'where the union is mounted; or, with --upper, a directory to be changed')
+    .argument('[dests...]', 'the directories to be changed')
     .option('-c, --copy', 'leave the upper branch as it is (the default)')
     .option('-m, --move', 'empty the upper branch afterwards')
     .option('-u, --upper <branch>', 'the branch to be copied; the first writable one of the union if not given')
