@@ -44,6 +44,11 @@ function isHelperForm(args: string[]): boolean {
     args.length === 2 && args[1].startsWith('/');
 }
 
+process.on('uncaughtException', (error) => {
+  // Who read our output has enough of it (`| head`): as others that SIGPIPE ends.
+  process.exit('code' in error && error.code === 'EPIPE' ? 141 : exitStatus(error));
+});
+
 try {
   process.exitCode = await run(process.argv[1].slice(process.argv[1].lastIndexOf('/') + 1), process.argv.slice(2));
 } catch (error) {

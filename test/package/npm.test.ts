@@ -16,7 +16,7 @@ beforeAll(async () => {
   scratch = await makeScratch();
   root = scratch.root;
   file = await pack(root);
-});
+}, 300_000);
 
 afterAll(async () => {
   if (obstacle === undefined) await scratch.clear();
@@ -34,7 +34,7 @@ const session = `
   cat image1/file image2/file image1/new
   ls container`;
 
-describe.skipIf(obstacle !== undefined)(`the packed file${because(obstacle)}`, () => {
+describe.skipIf(obstacle !== undefined)(`the packed file${because(obstacle)}`, { timeout: 300_000 }, () => {
   test('has what users need, and nothing else', async () => {
     const names = (await succeed('tar', ['-tzf', file])).trim().split('\n').map((name) => name.replace(/^package\//, ''));
     const at = path.join(root, 'package');
