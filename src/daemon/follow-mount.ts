@@ -14,13 +14,16 @@ const LOOK_EVERY = 500;
 export async function* followMount(mountpoint: string, signal: AbortSignal, begun: () => void): AsyncGenerator<void> {
   const { directory } = findRunning(mountpoint);
   const device = mountAt(mountpoint)?.device;
-  const detached = new AbortController();
+  const over = new AbortController();
+  const end = (): void => over.abort();
   const timer = setInterval(() => {
-    if (mountAt(mountpoint)?.device !== device) detached.abort();
+    if (mountAt(mountpoint)?.device !== device) end();
   }, LOOK_EVERY);
+  signal.addEventListener('abort', end);
   try {
-    for await (const _ of followControl(directory, { command: 'watch' }, AbortSignal.any([signal, detached.signal]), begun)) yield;
+    for await (const _ of followControl(directory, { command: 'watch' }, over.signal, begun)) yield;
   } finally {
     clearInterval(timer);
+    signal.removeEventListener('abort', end);
   }
 }

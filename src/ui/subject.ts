@@ -17,7 +17,7 @@ import type { EventStream } from './event-stream.js';
 import type { Directory, End, Union } from './protocol.js';
 
 /** How long pages may still be told of what happened before the end, in milliseconds. */
-const LAST_EVENTS = 300;
+const LAST_EVENTS = 1000;
 
 export class Subject {
   /** Resolves when the union is unmounted and the pages know; with why it failed, if it did. */
@@ -33,8 +33,6 @@ export class Subject {
   /** @throws MountError not mounted, not permitted */
   static async open(written: string): Promise<Subject> {
     const mountpoint = resolveMountpoint(written);
-    // Also where it is not permitted: the mount itself says so.
-    findRunning(mountpoint);
     return new Promise((resolve, reject) => {
       const subject: Subject = new Subject(mountpoint, (error) => error === undefined ? resolve(subject) : reject(error));
     });
@@ -99,9 +97,8 @@ export class Subject {
 
   async #trace(stream: EventStream, lookups: boolean): Promise<void> {
     const wish = lookups ? {} : { except: ['lookup'] };
-    const signal = AbortSignal.any([stream.signal, this.#stop.signal]);
     try {
-      const events = followTrace(this.mountpoint, wish, signal, () => stream.send('ready', {}));
+      const events = followTrace(this.mountpoint, wish, stream.signal, () => stream.send('ready', {}));
       for await (const event of events) await stream.tell(traceJson(event).trimEnd());
     } catch {
       // Why it ended, #follow hears as well, and tells.
