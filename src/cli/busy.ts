@@ -37,7 +37,7 @@ type TellingProcess = Omit<UsingProcess, 'uses'> & { uses: TellingUse[] };
 export async function busyCommand(args: string[]): Promise<number> {
   const command = busyParser().parse(args, { from: 'user' });
   const { json, pids } = command.opts<{ json?: true; pids?: true }>();
-  if (command.args.includes('')) throw new UsageError('the name of a directory is empty');
+  if (command.args.includes('')) throw new UsageError('the name of a directory is empty; name one, or leave it out');
   const branch = branchOfMount(command.args[0], command.args[1]);
   const { processes, closed } = usersOf(branch.device);
   const inos = [...new Set(processes.flatMap(({ uses }) => uses.map(({ ino }) => ino)))];

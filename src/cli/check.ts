@@ -72,7 +72,7 @@ export function checkCommand(args: string[]): Promise<number> {
   const flags = command.opts<Flags>();
   const choice = choiceOf(flags);
   const below = flags.below.flatMap((list) => list.split(':'));
-  if (below.includes('') || command.args.includes('')) throw new UsageError('the name of a directory is empty');
+  if (below.includes('') || command.args.includes('')) throw new UsageError('the name of a directory is empty; name one, or leave it out');
   for (const directory of below) mustBeBranch(directory);
   raiseNofile();
   const reports: Report[] = [];
@@ -91,7 +91,7 @@ export function checkCommand(args: string[]): Promise<number> {
 }
 
 function choiceOf({ whiteout, real, skip, repair: rest }: Flags): RepairChoice {
-  if ([whiteout, real, skip].filter(Boolean).length > 1) throw new UsageError('only one of -w, -r and -s can be given');
+  if ([whiteout, real, skip].filter(Boolean).length > 1) throw new UsageError('only one of -w, -r and -s can be given; leave the others out');
   return { beside: whiteout ? 'whiteout' : real ? 'real' : 'skip', rest: rest ?? false };
 }
 

@@ -30,7 +30,7 @@ export function diffCommand(args: string[]): Promise<number> {
   const flags = command.opts<{ json?: true; below: string[] }>();
   const { directory, below } = branchAt(command.args[0]);
   const given = flags.below.flatMap((list) => list.split(':'));
-  if (given.includes('')) throw new UsageError('an empty name among the directories of --below');
+  if (given.includes('')) throw new UsageError('an empty name among the directories of --below; leave out one of the colons');
   if (given.length > 0 && below !== undefined) throw new UsageError(`${command.args[0]} is a mount point, whose branches are known; leave --below out`);
   const changes = changesOf(directory, below ?? given.map((name) => ({ path: path.resolve(name) })));
   process.stdout.write(flags.json ? json(changes) : changes.map(line).join(''), 'latin1');

@@ -36,7 +36,7 @@ export function doctorParser() {
 export async function doctorCommand(args: string[]): Promise<number> {
   const command = doctorParser().parse(args, { from: 'user' });
   const flags = command.opts<{ mount: boolean; color: string; json?: true }>();
-  if (command.args.includes('')) throw new UsageError('the name of a directory is empty');
+  if (command.args.includes('')) throw new UsageError('the name of a directory is empty; name one, or leave it out');
   const colours = coloursFor(flags.color, process.stdout);
   const system = thisSystem();
   const checks = [...checkKernel(system), ...checkFuse(system), ...checkLimits(system), ...await checkInstallation()];

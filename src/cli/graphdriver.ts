@@ -63,7 +63,7 @@ async function listen(server: Server, socket: string): Promise<void> {
     server.listen(socket);
     await once(server, 'listening');
   } catch (error) {
-    throw new MountError(`cannot listen on ${socket}: ${(error as Error).message}`);
+    throw new MountError(`cannot listen on ${socket}: ${(error as Error).message}; name another --socket`);
   } finally {
     process.umask(before);
   }

@@ -49,7 +49,7 @@ export async function layerApplyCommand(args: string[]): Promise<number> {
   const command = layerApplyParser().parse(args, { from: 'user' });
   const [layer, directory] = command.args;
   const flags = command.opts<ApplyFlags>();
-  if (directory === '') throw new UsageError('the directory is empty');
+  if (directory === '') throw new UsageError('the name of the directory is empty; name one that is to be made');
   const { input, size } = openLayer(layer);
   const progress = new ProgressLine('applying', size);
   const options: ApplyOptions = {
@@ -72,7 +72,7 @@ export async function layerApplyCommand(args: string[]): Promise<number> {
 function openLayer(layer: string): { input: Readable; size?: number } {
   if (layer === '-') return { input: process.stdin };
   const found = statSync(layer, { throwIfNoEntry: false });
-  if (found === undefined) throw new LayerError(`${layer}: no such file`);
+  if (found === undefined) throw new LayerError(`${layer}: no such file; name a layer\'s archive, or - for standard input`);
   if (found.isDirectory()) throw new LayerError(`${layer} is a directory; name a layer's archive`);
   return { input: new LayerFile(layer), ...(found.isFile() ? { size: found.size } : {}) };
 }

@@ -28,7 +28,8 @@ async function runWords(args: string[]): Promise<number> {
   if (first === '--help' || first === '-h') return runCommand('help', rest);
   if (first === '--version' || first === '-V') return (await import('./help.js')).printVersion();
   if (isHelperForm(args)) return runCommand('mount', args);
-  throw new UsageError(`there is no command "${first}"; see tsaufs --help`);
+  const { didYouMean } = await import('../options/similar.js');
+  throw new UsageError(`there is no command "${first}"${didYouMean(first, commands.map(({ name }) => name))}; see tsaufs --help`);
 }
 
 async function runCommand(name: string, args: string[]): Promise<number> {

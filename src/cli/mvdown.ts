@@ -62,7 +62,7 @@ interface Told {
 export async function mvdownCommand(args: string[]): Promise<number> {
   const command = mvdownParser().parse(args, { from: 'user' });
   const flags = command.opts<Flags>();
-  if (command.args.includes('')) throw new UsageError('the name of a file is empty');
+  if (command.args.includes('')) throw new UsageError('the name of a file is empty; name one');
   const wish = wishOf(flags);
   const paths = bytesOf(command.args).map((written) => ({ written, at: unionPath(written) }));
   const questions = flags.interactive ? createInterface({ input: process.stdin, output: process.stderr }) : null;

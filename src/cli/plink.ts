@@ -36,7 +36,7 @@ export async function plinkCommand(args: string[]): Promise<number> {
   const { json, dryRun = false } = command.opts<{ json?: true; dryRun?: true }>();
   const [action, mountpoint] = command.args;
   if (!isAction(action)) throw new UsageError(`"${action}" is not something to do with pseudo-links; it is list, cpup or flush`);
-  if (mountpoint === '') throw new UsageError('the mount point is empty');
+  if (mountpoint === '') throw new UsageError('the mount point is empty; name the directory where the union is, or is to be, mounted');
   const links = await plinksAt(mountpoint);
   if (action !== 'list' && !dryRun) await makePlinksReal(mountpoint, action);
   process.stdout.write(json ? `${JSON.stringify(action === 'list' ? links : { action, dryRun, links }, null, 2)}\n`

@@ -44,7 +44,7 @@ export interface RemountWay {
 
 /** Also for `tsaufs mount -o remount,…`. */
 export async function remountUnion(texts: readonly string[], written: string, way: RemountWay): Promise<number> {
-  if (written === '') throw new UsageError('the mount point is empty');
+  if (written === '') throw new UsageError('the mount point is empty; name the directory where the union is, or is to be, mounted');
   const { mountpoint, notes, output } = await remountPath(written, texts, way);
   for (const note of notes) process.stderr.write(`tsaufs: warning: ${note}\n`);
   for (const line of output) process.stdout.write(`${line}\n`);

@@ -12,7 +12,7 @@ export function exitStatus(error: unknown): number {
   // commander has printed its own line, or the help that was asked for.
   if (error instanceof Error && 'exitCode' in error && name === 'CommanderError') return error.exitCode === 0 ? 0 : 2;
   const text = error instanceof Error ? error.message : String(error);
-  const line = text.trim().replace(/\s*\n\s*/g, '; ');
+  const line = text.trim().replace(/\s*\n\s*/g, '; ') + hintFor(error);
   const unexpected = ['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError'].includes(name);
   process.stderr.write(`tsaufs: ${unexpected ? `internal error, please report it: ${line}` : line}\n`);
   if (process.env['TSAUFS_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
@@ -23,4 +23,23 @@ export function exitStatus(error: unknown): number {
 export function helperStatus(error: unknown): number {
   const status = exitStatus(error);
   return status === 0 ? 0 : status === 2 ? 1 : 32;
+}
+
+/** What to do about an error of the system that nobody has put into words of ours. */
+const hints: Record<string, string> = {
+  EACCES: 'do it as its owner, or as root',
+  EPERM: 'do it as its owner, or as root',
+  EEXIST: 'name another, or remove it',
+  EISDIR: 'name a file',
+  EMFILE: 'allow more open files: ulimit -n',
+  ENOENT: 'check how it is written',
+  ENOSPC: 'make room there',
+  ENOTCONN: 'its process has died; see tsaufs list',
+  ENOTDIR: 'check how it is written',
+  EROFS: 'name a place that can be written to',
+};
+
+function hintFor(error: unknown): string {
+  const { code, syscall } = error as Partial<NodeJS.ErrnoException>;
+  return syscall === undefined || code === undefined || !Object.hasOwn(hints, code) ? '' : `; ${hints[code]}`;
 }

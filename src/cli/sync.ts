@@ -74,9 +74,9 @@ interface Report {
 export async function syncCommand(args: string[]): Promise<number> {
   const command = syncParser().parse(args, { from: 'user' });
   const flags = command.opts<Flags>();
-  if (flags.copy && flags.move) throw new UsageError('only one of --copy and --move can be given');
+  if (flags.copy && flags.move) throw new UsageError('only one of --copy and --move can be given; leave the other out');
   if (flags.live && flags.move) throw new UsageError('--live is for --copy: what is changed while it is moved might be lost');
-  if (command.args.includes('') || flags.upper === '') throw new UsageError('the name of a directory is empty');
+  if (command.args.includes('') || flags.upper === '') throw new UsageError('the name of a directory is empty; name one, or leave it out');
   const [first, ...rest] = command.args;
   const isMounted = mountAt(resolveMountpoint(first))?.type === mountType;
   if (!isMounted && flags.upper === undefined) throw new UsageError(`${first} is not a tsaufs mount; without one, name the branch to be copied with --upper`);
@@ -98,14 +98,14 @@ function tasksOf(union: MountedUnion | null, { upper: given, move }: Flags, dest
   if (union !== null && at < 0) throw new UsageError(`${upper} is no branch of the union on ${union.mountpoint}; it has ${branches.map(({ path }) => path).join(', ')}`);
   const tasks = dests.map((dest): Task => {
     const path = directory(dest);
-    if (isWithin(path, upper) || isWithin(upper, path)) throw new UsageError(`${path} and the branch ${upper} lie in one another`);
-    if (union !== null && isWithin(path, union.mountpoint)) throw new UsageError(`${path} lies in the union itself`);
+    if (isWithin(path, upper) || isWithin(upper, path)) throw new UsageError(`${path} and the branch ${upper} lie in one another; name a directory outside`);
+    if (union !== null && isWithin(path, union.mountpoint)) throw new UsageError(`${path} lies in the union itself; name a directory outside`);
     const index = branches.findIndex((branch) => branch.path === path);
     if (index >= 0 && index < at) throw new UsageError(`${path} lies above ${upper} in the union, and hides it; name a branch below`);
     if (index < 0) return { upper, dest: path, between: [], below: [], whiteouts: false, index: Infinity };
     return { upper, dest: path, between: branches.slice(at + 1, index), below: branches.slice(index + 1), whiteouts: branches[index].whiteouts, index };
   });
-  if (new Set(tasks.map(({ dest }) => dest)).size < tasks.length) throw new UsageError('a directory is given twice');
+  if (new Set(tasks.map(({ dest }) => dest)).size < tasks.length) throw new UsageError('a directory is given twice; name it once');
   if (move && union !== null && !tasks.some(({ index }) => index < Infinity)) {
     throw new UsageError(`${tasks[0].dest} is no branch of the union, which would not show any more what is moved there; use --copy, or add it first: tsaufs remount -o append=${tasks[0].dest}`);
   }
@@ -113,7 +113,7 @@ function tasksOf(union: MountedUnion | null, { upper: given, move }: Flags, dest
 }
 
 function directory(written: string): string {
-  if (statSync(written, { throwIfNoEntry: false })?.isDirectory() !== true) throw new UsageError(`${written} is not a directory`);
+  if (statSync(written, { throwIfNoEntry: false })?.isDirectory() !== true) throw new UsageError(`${written} is not a directory; name one`);
   return realpathSync.native(written);
 }
 

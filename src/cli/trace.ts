@@ -36,7 +36,7 @@ export async function traceCommand(args: string[]): Promise<number> {
   const command = traceParser().parse(args, { from: 'user' });
   const flags = command.opts<{ kind: string[]; except: string[]; path: string[]; json?: true; verbose?: true }>();
   const [mountpoint] = command.args;
-  if (mountpoint === '') throw new UsageError('the mount point is empty');
+  if (mountpoint === '') throw new UsageError('the mount point is empty; name the directory where the union is, or is to be, mounted');
   const wish = checked(flags);
   const ending = endings();
   const begun = (resolved: string): void => {

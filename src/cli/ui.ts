@@ -33,7 +33,7 @@ export function uiCommand(args: string[]): Promise<number> {
   const command = uiParser().parse(args, { from: 'user' });
   const flags = command.opts<{ tour?: true; port?: string; open?: true; verbose?: true }>();
   const [mountpoint] = command.args as [string?];
-  if (mountpoint === '') throw new UsageError('the mount point is empty');
+  if (mountpoint === '') throw new UsageError('the mount point is empty; name the directory where the union is, or is to be, mounted');
   if (mountpoint === undefined && !flags.tour) throw new UsageError('name a mount point, or see the tour with tsaufs ui --tour');
   if (mountpoint !== undefined && flags.tour) throw new UsageError('--tour is without a mount point; the page of a union has the tour as well');
   return showPage(mountpoint ?? null, { port: portOf(flags.port), open: flags.open ?? false, verbose: flags.verbose ?? false });

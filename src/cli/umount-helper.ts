@@ -38,7 +38,7 @@ async function unmountAsAsked(name: string, args: string[]): Promise<number> {
   const command = parser(name).parse(args, { from: 'user' });
   const flags = command.opts<HelperFlags>();
   const [mountpoint] = command.args;
-  if (mountpoint === '') throw new UsageError('the mount point is empty');
+  if (mountpoint === '') throw new UsageError('the mount point is empty; name the directory where the union is, or is to be, mounted');
   if (flags.namespace !== undefined) {
     const { runInNamespace } = await import('./mount-namespace.js');
     return runInNamespace(flags.namespace, name, [mountpoint, ...again(flags)]);

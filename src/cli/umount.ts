@@ -23,7 +23,7 @@ export function umountParser() {
 export async function umountCommand(args: string[]): Promise<number> {
   const command = umountParser().parse(args, { from: 'user' });
   const flags = command.opts<{ lazy?: true; internalOnly?: true; verbose?: true }>();
-  if (command.args.includes('')) throw new UsageError('the mount point is empty');
+  if (command.args.includes('')) throw new UsageError('the mount point is empty; name the directory where the union is, or is to be, mounted');
   let status = 0;
   for (const mountpoint of command.args) {
     try {

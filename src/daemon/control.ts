@@ -130,7 +130,7 @@ export async function callControl(
   try {
     return await new Promise((resolve, reject) => {
       socket.on('error', (error: NodeJS.ErrnoException) => reject(noAnswer(error)));
-      socket.on('close', () => reject(new MountError('the mount ended without an answer')));
+      socket.on('close', () => reject(new MountError('the mount ended without an answer; see tsaufs list')));
       // However long: it comes from a mount of this user's, or root's.
       onLines(socket, Infinity, (line) => {
         const answer = JSON.parse(line) as { ok?: unknown; error?: string };
@@ -148,7 +148,7 @@ export async function callControl(
 function noAnswer(error: NodeJS.ErrnoException): MountError {
   return new MountError(error.code === 'EACCES'
     ? 'permission denied: only root and the user who mounted it can do this'
-    : `the mount does not answer: ${error.message}`);
+    : `the mount does not answer: ${error.message}; see tsaufs list`);
 }
 
 /**
@@ -173,7 +173,7 @@ export async function* followControl(
       if ('ok' in line) onAnswer(line['ok']);
       else yield line;
     }
-    if (!signal.aborted) throw new MountError('the process of the mount has ended without a word');
+    if (!signal.aborted) throw new MountError('the process of the mount has ended without a word; see tsaufs list, and remove the mount with tsaufs umount');
   } catch (error) {
     if (signal.aborted) return;
     throw error instanceof MountError ? error : noAnswer(error as NodeJS.ErrnoException);

@@ -9,8 +9,8 @@ import { findStates, type FoundState } from './state.js';
  */
 export function findRunning(mountpoint: string): FoundState {
   const there = mountAt(mountpoint);
-  if (there === undefined) throw new MountError(`${mountpoint} is not mounted`);
-  if (there.type !== mountType) throw new MountError(`${mountpoint} is mounted, but not by tsaufs`);
+  if (there === undefined) throw new MountError(`${mountpoint} is not mounted; see tsaufs list`);
+  if (there.type !== mountType) throw new MountError(`${mountpoint} is mounted, but not by tsaufs; see tsaufs list for what is`);
   const found = findStates().findLast(({ state }) => state.mountpoint === mountpoint);
   if (found === undefined) throw new MountError(`${mountpoint} is another user's; only who mounted it can do this`);
   if (!found.alive) {

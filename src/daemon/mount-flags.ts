@@ -12,7 +12,7 @@ export type KernelFlags = Omit<MountFlags, 'allowOther' | 'context' | 'source' |
  */
 export function readFlags(mountpoint: string): KernelFlags {
   const entry = mountAt(mountpoint);
-  if (entry?.type !== mountType) throw new MountError(`${mountpoint} is not mounted any more`);
+  if (entry?.type !== mountType) throw new MountError(`${mountpoint} is not mounted any more; mount it anew`);
   const words = new Set(entry.flags);
   return {
     readonly: words.has('ro'),

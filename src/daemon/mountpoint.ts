@@ -54,14 +54,14 @@ function checkDirectory(mountpoint: string): void {
   } catch (error) {
     throw new MountError(`mount point ${mountpoint} ${reason(error)}`);
   }
-  throw new MountError(`mount point ${mountpoint} is not a directory`);
+  throw new MountError(`mount point ${mountpoint} is not a directory; name one`);
 }
 
 function reason(error: unknown): string {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT': return 'does not exist; make it with mkdir';
-    case 'ENOTDIR': return 'is not a directory';
-    case 'EACCES': return 'cannot be reached: permission denied';
+    case 'ENOTDIR': return 'is not below a directory; name one that is there';
+    case 'EACCES': return 'cannot be reached: permission denied; choose one below directories that you may enter';
     case 'ENOTCONN': return 'has a dead FUSE mount; remove it with umount';
     default: return `cannot be used: ${(error as Error).message}`;
   }

@@ -21,6 +21,6 @@ export async function rehearseMount(written: string, branches: readonly BranchSp
 async function checkBranch(path: string): Promise<void> {
   const stats = await stat(path).catch((error: unknown) => (error as NodeJS.ErrnoException).code);
   if (stats === 'ENOENT') throw new MountError(`branch ${path} does not exist; make the directory first`);
-  if (stats === undefined || typeof stats === 'string') throw new MountError(`branch ${path} cannot be opened: ${stats}`);
-  if (!stats.isDirectory()) throw new MountError(`branch ${path} is not a directory`);
+  if (stats === undefined || typeof stats === 'string') throw new MountError(`branch ${path} cannot be opened: ${stats}; give this user the right to read it, or mount as root`);
+  if (!stats.isDirectory()) throw new MountError(`branch ${path} is not a directory; name one`);
 }

@@ -103,7 +103,7 @@ function deviceOf(name: string): string | undefined {
 function checkDirectory(branch: string): void {
   const stat = statOf(branch);
   if (typeof stat === 'string') throw new MountError(`branch ${branch} ${stat}`);
-  if (!stat.isDirectory()) throw new MountError(`branch ${branch} is not a directory`);
+  if (!stat.isDirectory()) throw new MountError(`branch ${branch} is not a directory; name one`);
 }
 
 /** What stat(2) tells of a name, or why it does not. */
@@ -203,6 +203,6 @@ function branchIndex({ branches }: UnionOptions, branch: string | number): numbe
   const index = typeof branch === 'number' ? branch : branches.findIndex((each) => each.path === branch);
   if (index >= 0 && index < branches.length) return index;
   throw new MountError(typeof branch === 'number'
-    ? `there is no branch ${branch}: the union has ${branches.length}, counted from 0`
+    ? `there is no branch ${branch}: the union has ${branches.length}, counted from 0; see tsaufs list`
     : `${branch} is no branch of this union; see tsaufs list`);
 }

@@ -84,7 +84,7 @@ export function createStateDirectory(): string {
     return makeIn(root, uid);
   } catch (error) {
     if (error instanceof MountError) throw error;
-    throw new MountError(`cannot make a state directory in ${root}: ${(error as Error).message}`);
+    throw new MountError(`cannot make a state directory in ${root}: ${(error as Error).message}; ${uid === 0 ? 'make /run writable' : 'set XDG_RUNTIME_DIR to a directory of your own'}`);
   }
 }
 

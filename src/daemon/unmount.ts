@@ -77,7 +77,7 @@ function unmountAbsent(mountpoint: string, state: FoundState | undefined, other:
     removeState(state.directory);
     return `${mountpoint}: the process ${state.state.pid} is dead and nothing is mounted any more; its state was removed`;
   }
-  throw new MountError(other ? `${mountpoint} is mounted, but not by tsaufs` : `${mountpoint} is not mounted`);
+  throw new MountError(other ? `${mountpoint} is mounted, but not by tsaufs; use umount` : `${mountpoint} is not mounted; see tsaufs list`);
 }
 
 async function unmountDead(mountpoint: string, device: string, found: FoundState): Promise<string> {
@@ -125,7 +125,7 @@ async function detachAsRoot(mountpoint: string, flags: number): Promise<void> {
   const { nameFromText } = await import('../posix/name.js');
   const result = umount2(nameFromText(mountpoint), UMOUNT_NOFOLLOW | flags);
   if (result === -E.EBUSY) throw busy(mountpoint);
-  if (result < 0) throw new MountError(`${mountpoint} cannot be unmounted: ${errnoName(-result)}`);
+  if (result < 0) throw new MountError(`${mountpoint} cannot be unmounted: ${errnoName(-result)}; do it as root of the machine, or as the user who mounted it`);
 }
 
 async function detachAsUser(mountpoint: string, lazy: boolean): Promise<void> {

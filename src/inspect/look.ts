@@ -55,7 +55,7 @@ function openAll(u: UnionState, opener: BranchOpener, device: string | undefined
     u.branches.push(branch);
     must(fstat(branch.root, st));
     if (`${String(st.devMajor)}:${String(st.devMinor)}` === device) {
-      throw new InspectError(`the union is mounted over its own branch ${spec.path}, which cannot be reached below it`);
+      throw new InspectError(`the union is mounted over its own branch ${spec.path}, which cannot be reached below it; mount it elsewhere to look at it`);
     }
   }
   for (const branch of u.branches) {

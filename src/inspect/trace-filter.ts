@@ -24,7 +24,7 @@ export class TraceFilter {
       if (!(traceKinds as readonly string[]).includes(kind)) throw new Error(`there is no kind of event "${kind}"; there are: ${traceKinds.join(', ')}`);
     }
     this.#kinds = new Set((wish.kinds ?? traceKinds).filter((kind) => !wish.except?.includes(kind)));
-    if (this.#kinds.size === 0) throw new Error('no kind of event is left to be told');
+    if (this.#kinds.size === 0) throw new Error('no kind of event is left to be told; leave out fewer with -x');
     this.#matchers = (wish.paths ?? []).map(matcher);
   }
 
@@ -42,7 +42,7 @@ export class TraceFilter {
 }
 
 function matcher(written: string): (path: string) => boolean {
-  if (written === '') throw new Error('an empty path to look for');
+  if (written === '') throw new Error('an empty path to look for; name one in the union, or leave -p out');
   if (!/[*?[{]/.test(written)) {
     const path = `/${written.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')}`;
     return path === '/' ? () => true : (name) => name === path || name.startsWith(`${path}/`);

@@ -13,7 +13,7 @@ export function parseAufsOption(token: Token): Setting[] | undefined {
   const parse = valued.get(token.name);
   if (!parse) return undefined;
   if (token.value === undefined || token.value === '') {
-    throw new OptionError(`mount option "${token.name}" needs a value; see tsaufs(5)`);
+    throw new OptionError(`mount option "${token.name}" needs a value: ${token.name}=…; see tsaufs(5)`);
   }
   return parse(token.value, token.name);
 }
@@ -139,6 +139,6 @@ function tuning(name: string, value: string, def: boolean): Setting[] {
 }
 
 function wholeNumber(name: string, value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new OptionError(`mount option ${name}=${value}: "${value}" is not a whole number`);
+  if (!/^\d{1,9}$/.test(value)) throw new OptionError(`mount option ${name}=${value}: "${value}" is not a whole number; write it in digits, such as ${name}=3`);
   return Number(value);
 }

@@ -69,7 +69,7 @@ function seconds(name: string, value: string): number {
 
 function parseFlag(name: string): Setting[] | undefined {
   if (name === 'allow_root') {
-    throw new OptionError('mount option allow_root is not supported; use allow_other');
+    throw new OptionError('mount option allow_root is not supported; use allow_other, which root\'s mounts have anyway');
   }
   if (withoutEffect.has(name)) {
     return [{ kind: 'note', text: `mount option ${name} has no effect on a FUSE file system of tsaufs` }];
@@ -80,7 +80,7 @@ function parseFlag(name: string): Setting[] | undefined {
 function parseValued(name: string, value: string): Setting[] | undefined {
   if (name === 'context') {
     const context = unescape(value);
-    if (context === '' || context.includes('"')) throw new OptionError(`mount option context=${value}: not a label`);
+    if (context === '' || context.includes('"')) throw new OptionError(`mount option context=${value}: not a label; write one as ls -Z shows it, in double quotes if it has commas`);
     return mount({ context });
   }
   if (name === 'fsname') return mount({ source: unescape(value) });

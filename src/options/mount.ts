@@ -78,7 +78,7 @@ export function changeBranches(branches: readonly BranchSpec[], change: Resolved
     case 'add': {
       const index = change.index === Infinity ? branches.length : change.index;
       if (index > branches.length) {
-        throw new OptionError(`add:${index}:${change.branch.path}: there are only ${branches.length} branches`);
+        throw new OptionError(`add:${index}:${change.branch.path}: there are only ${branches.length} branches; INDEX is at most ${branches.length}, and append: adds at the bottom`);
       }
       return branches.toSpliced(index, 0, change.branch);
     }
@@ -89,6 +89,6 @@ export function changeBranches(branches: readonly BranchSpec[], change: Resolved
 
 function find(branches: readonly BranchSpec[], branchPath: string): number {
   const index = branches.findIndex((branch) => branch.path === branchPath);
-  if (index < 0) throw new OptionError(`${branchPath} is not a branch of this union`);
+  if (index < 0) throw new OptionError(`${branchPath} is not a branch of this union; it has ${branches.map((branch) => branch.path).join(', ')}`);
   return index;
 }

@@ -26,7 +26,7 @@ export function isOverlayForm(tokens: readonly Token[]): boolean {
 export function takeOverlayDir(token: Token, dirs: OverlayDirs): boolean {
   const { name, value } = token;
   if (!dirOptions.has(name)) return false;
-  if (value === undefined || value === '') throw new OptionError(`mount option "${name}" needs a value`);
+  if (value === undefined || value === '') throw new OptionError(`mount option "${name}" needs a value; write ${name}=PATH`);
   if (name === 'lowerdir') dirs.lower = splitLowerDirs(value);
   else if (name === 'lowerdir+') dirs.lower.push(unescape(value));
   else if (name === 'upperdir') dirs.upper = unescapeOverlay(value);
@@ -38,9 +38,9 @@ function splitLowerDirs(value: string): string[] {
   const parts = splitUnescaped(value, ':');
   const empty = parts.indexOf('');
   if (empty > 0 && empty < parts.length - 1) {
-    throw new OptionError(`mount option lowerdir=${value}: data-only layers (after "::") are not supported`);
+    throw new OptionError(`mount option lowerdir=${value}: data-only layers (after "::") are not supported; leave them out`);
   }
-  if (empty >= 0) throw new OptionError(`mount option lowerdir=${value}: a path is empty`);
+  if (empty >= 0) throw new OptionError(`mount option lowerdir=${value}: a path is empty; write lowerdir=/upper:/lower`);
   return parts.map(unescapeOverlay);
 }
 
@@ -81,7 +81,7 @@ export function redirectDir(value: string): Setting[] {
 export function parseOverlayOption(token: Token): Setting[] | undefined {
   const { name, value } = token;
   const why = refused.get(name);
-  if (why !== undefined && !(value === '0' && switches.has(name))) throw new OptionError(`mount option ${name} is not supported: ${why}`);
+  if (why !== undefined && !(value === '0' && switches.has(name))) throw new OptionError(`mount option ${name} is not supported: ${why}; leave it out`);
   if (why !== undefined || tuning.has(name) || (name === 'squash_to_root' && value === '0')) return [];
   if (name === 'userxattr' && value === undefined) return [];
   if (name === 'fsync' && (value === '0' || value === 'volatile')) return [{ kind: 'union', set: { volatile: true } }];
@@ -115,7 +115,7 @@ export const overlayOptionNames = (): readonly string[] => [...dirOptions, ...va
 function parseKnown(name: string, value: string, known: Record<string, null | string | typeof notSupported>): Setting[] {
   const verdict = Object.hasOwn(known, value) ? known[value] : undefined;
   if (verdict === undefined) throw new OptionError(`mount option ${name}=${value}: there are ${Object.keys(known).join(', ')}`);
-  if (verdict === notSupported) throw new OptionError(`mount option ${name}=${value} is not supported`);
+  if (verdict === notSupported) throw new OptionError(`mount option ${name}=${value} is not supported; leave it out`);
   return typeof verdict === 'string' ? [note(`${name}=${value}`, verdict)] : [];
 }
 

@@ -27,14 +27,14 @@ function parseMapping(name: string, value: string): IdMapping[] {
   const mapping: IdMapping[] = [];
   for (let i = 0; i < numbers.length; i += 3) {
     const [onBranch, shown, count] = numbers.slice(i, i + 3);
-    if (onBranch + count > IDS || shown + count > IDS) throw new OptionError(`mount option ${name}=${value}: there are only ${IDS} owners`);
+    if (onBranch + count > IDS || shown + count > IDS) throw new OptionError(`mount option ${name}=${value}: there are only ${IDS} owners; make COUNT smaller`);
     mapping.push({ onBranch, shown, count });
   }
   return mapping;
 }
 
 function id(name: string, value: string, text: string): number {
-  if (!/^\d{1,10}$/.test(text) || Number(text) > IDS) throw new OptionError(`mount option ${name}=${value}: "${text}" is not an owner's number`);
+  if (!/^\d{1,10}$/.test(text) || Number(text) > IDS) throw new OptionError(`mount option ${name}=${value}: "${text}" is not an owner's number; give one from 0 to ${IDS - 1}, as id -u shows it`);
   return Number(text);
 }
 

@@ -1,12 +1,13 @@
-import { parseAufsOption } from './aufs.js';
+import { aufsOptionNames, parseAufsOption } from './aufs.js';
 import { parseBranches, type Warn } from './branch.js';
-import { isBranchChange, parseChange } from './change.js';
+import { branchChangeNames, isBranchChange, parseChange } from './change.js';
 import { OptionError } from './error.js';
-import { parseGenericOption } from './generic.js';
+import { genericOptionNames, parseGenericOption } from './generic.js';
 import {
   isOverlayForm, overlayBranches, overlayDefaults, parseOverlayOption, takeOverlayDir, type OverlayDirs,
 } from './overlay.js';
 import type { Setting } from './settings.js';
+import { didYouMean } from './similar.js';
 import { tokenise, type Token } from './tokens.js';
 
 /**
@@ -53,6 +54,13 @@ function parseOption(token: Token, warn: Warn): Setting[] {
   }
   if (isBranchChange(token.name)) return [{ kind: 'change', change: parseChange(token, warn) }];
   const settings = parseAufsOption(token) ?? parseGenericOption(token);
-  if (!settings) throw new UnknownOption(`unknown mount option "${token.text}"; see tsaufs(5) for those there are`);
+  if (!settings) throw new UnknownOption(`unknown mount option "${token.text}"${hintFor(token)}; see tsaufs(5) for those there are`);
   return settings;
+}
+
+function hintFor({ name, value }: Token): string {
+  const known = ['br=', ...branchChangeNames.map((each) => `${each}=`), ...aufsOptionNames, ...genericOptionNames];
+  if (value === undefined && known.includes(`${name}=`)) return `; it needs a value: ${name}=…`;
+  if (value !== undefined && known.includes(name)) return `; it takes no value: ${name}`;
+  return didYouMean(value === undefined ? name : `${name}=`, known);
 }

@@ -54,11 +54,11 @@ export function formatCreatePolicy(policy: CreatePolicy): string {
 function seconds(value: string, text: string | undefined): number {
   if (text === undefined) return defaultSeconds;
   const number = wholeNumber(value, text);
-  if (number > maxSeconds) throw new OptionError(`create=${value}: at most ${maxSeconds} seconds`);
+  if (number > maxSeconds) throw new OptionError(`create=${value}: at most ${maxSeconds} seconds; leave them out for ${defaultSeconds}`);
   return number;
 }
 
 function wholeNumber(value: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new OptionError(`create=${value}: "${text}" is not a whole number`);
+  if (!/^\d{1,15}$/.test(text)) throw new OptionError(`create=${value}: "${text}" is not a whole number; bytes and seconds are written in digits`);
   return Number(text);
 }

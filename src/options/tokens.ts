@@ -40,7 +40,7 @@ function splitAtCommas(text: string): string[] {
       part += char === ',' ? '\\,' : char;
     }
   }
-  if (quoted) throw new OptionError(`mount options: a double quote is not closed: ${text}`);
+  if (quoted) throw new OptionError(`mount options: a double quote is not closed: ${text}; close it, or put a backslash before commas instead`);
   parts.push(part);
   return parts;
 }

@@ -48,7 +48,7 @@ export function changeBranches(u: UnionState, opener: BranchOpener, change: Bran
 
 function findBranch(u: UnionState, path: string): Branch {
   const branch = u.branches.find((b) => b.path === path);
-  if (branch === undefined) throw new UnionError(`${path} is no branch of this union`);
+  if (branch === undefined) throw new UnionError(`${path} is no branch of this union; see tsaufs list`);
   return branch;
 }
 

@@ -55,7 +55,7 @@ export function dropUpper(u: UnionState, request: DropRequest): (string | null)[
 
 function branchAt(u: UnionState, path: string): Branch {
   const branch = u.branches.find((each) => each.path === path);
-  if (branch === undefined) throw new UnionError(`${path} is no branch of this union`);
+  if (branch === undefined) throw new UnionError(`${path} is no branch of this union; see tsaufs list`);
   return branch;
 }
 

@@ -95,7 +95,7 @@ describe.skipIf(obstacle !== undefined)(`tsaufs busy${obstacle === undefined ? '
 
   test.each([
     [['busy', 'm'], 2, "tsaufs: missing required argument 'branch'; see tsaufs busy --help\n"],
-    [['busy', 'm', 'a'], 1, 'tsaufs: ROOT/m is not mounted\n'],
+    [['busy', 'm', 'a'], 1, 'tsaufs: ROOT/m is not mounted; see tsaufs list\n'],
   ])('%j', async (args, status, stderr) => {
     expect(await here(...args)).toEqual({ status, stdout: '', stderr: stderr.replace('ROOT', root) });
   });

@@ -73,8 +73,8 @@ describe('tsaufs check', () => {
 
   test.each([
     [['check'], 2, "tsaufs: missing required argument 'branches'; see tsaufs check --help\n"],
-    [['check', '-w', '-r', 'a'], 2, 'tsaufs: only one of -w, -r and -s can be given\n'],
-    [['check', ''], 2, 'tsaufs: the name of a directory is empty\n'],
+    [['check', '-w', '-r', 'a'], 2, 'tsaufs: only one of -w, -r and -s can be given; leave the others out\n'],
+    [['check', ''], 2, 'tsaufs: the name of a directory is empty; name one, or leave it out\n'],
     [['check', 'a/f'], 1, 'tsaufs: a/f is not a directory; name the directory of a branch\n'],
     [['check', '-b', 'none', 'a'], 1, 'tsaufs: none is not a directory; name the directory of a branch\n'],
   ])('%j', async (args, status, stderr) => {

@@ -66,7 +66,7 @@ describe('tsaufs layer apply', () => {
 
   it.each([
     [['layer.tar', 'no/where'], 1, /^tsaufs: .*\/no: ENOENT: no such file or directory\n$/],
-    [['nothing.tar', 'x'], 1, /^tsaufs: nothing\.tar: no such file\n$/],
+    [['nothing.tar', 'x'], 1, /^tsaufs: nothing\.tar: no such file; name a layer's archive, or - for standard input\n$/],
     [['.', 'x'], 1, /^tsaufs: \. is a directory; name a layer's archive\n$/],
     [['layer.tar'], 2, /missing required argument 'directory'/],
     [['layer.tar', 'x', 'y'], 2, /too many arguments/],
@@ -117,7 +117,7 @@ describe('tsaufs layer pack', () => {
 
   it.each([
     [['-o', 'x.tar', 'nowhere'], /^tsaufs: nowhere is not a directory; name a branch, or the mount point of a union\n$/],
-    [['-o', 'no/x.tar', 'image1'], /^tsaufs: ENOENT: no such file or directory, open 'no\/x\.tar\.part-\d+'\n$/],
+    [['-o', 'no/x.tar', 'image1'], /^tsaufs: ENOENT: no such file or directory, open 'no\/x\.tar\.part-\d+'; check how it is written\n$/],
   ])('refuses %j', async (args, message) => {
     mkdirSync(scratch.at('image1'));
     const outcome = await here('layer', 'pack', ...args);
@@ -161,7 +161,7 @@ describe('tsaufs diff', () => {
     expect(await here('diff', 'nowhere')).toMatchObject({ status: 1, stderr: 'tsaufs: nowhere is not a directory; name a branch, or the mount point of a union\n' });
     expect(await here('diff')).toMatchObject({ status: 2 });
     mkdirSync(scratch.at('image1'));
-    expect(await here('diff', '--below', 'a::b', 'image1')).toMatchObject({ status: 2, stderr: 'tsaufs: an empty name among the directories of --below\n' });
+    expect(await here('diff', '--below', 'a::b', 'image1')).toMatchObject({ status: 2, stderr: 'tsaufs: an empty name among the directories of --below; leave out one of the colons\n' });
     expect((await here('diff', '--below', 'nowhere', 'image1')).stderr).toMatch(/^tsaufs: ENOENT: no such file or directory, .*\/nowhere\n$/);
   });
 

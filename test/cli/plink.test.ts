@@ -59,8 +59,8 @@ describe.skipIf(obstacle !== undefined)(`tsaufs plink${obstacle === undefined ? 
   test.each([
     [['plink', 'purge', 'm'], 2, 'tsaufs: "purge" is not something to do with pseudo-links; it is list, cpup or flush\n'],
     [['plink', 'list'], 2, "tsaufs: missing required argument 'mountpoint'; see tsaufs plink --help\n"],
-    [['plink', 'list', 'm'], 1, 'tsaufs: ROOT/m is not mounted\n'],
-    [['plink', 'list', '/proc'], 1, 'tsaufs: /proc is mounted, but not by tsaufs\n'],
+    [['plink', 'list', 'm'], 1, 'tsaufs: ROOT/m is not mounted; see tsaufs list\n'],
+    [['plink', 'list', '/proc'], 1, 'tsaufs: /proc is mounted, but not by tsaufs; see tsaufs list for what is\n'],
   ])('%j', async (args, status, stderr) => {
     expect(await here(...args)).toEqual({ status, stdout: '', stderr: stderr.replace('ROOT', root) });
   });

@@ -112,8 +112,8 @@ describe('what cannot be done', () => {
     ['del:c', 'is no branch of this union'],
     ['del:nothere', 'is no branch of this union'],
     ['mod:c=ro', 'is no branch of this union'],
-    ['add:3:c', /add:3:\S+: there are only 2 branches$/],
-    ['itrunc_xino=2', /^there is no branch 2: the union has 2, counted from 0$/],
+    ['add:3:c', /add:3:\S+: there are only 2 branches; INDEX is at most 2/],
+    ['itrunc_xino=2', /^there is no branch 2: the union has 2, counted from 0; see tsaufs list$/],
     ['trunc_xino=c', 'is no branch of this union'],
   ])('%s: one line, and nothing is changed', async (text, message) => {
     await expect(remount(text)).rejects.toThrow(message);

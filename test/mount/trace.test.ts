@@ -173,7 +173,7 @@ describe.skipIf(reason !== undefined)(`tsaufs trace${because(reason)}`, () => {
   test('the process of the mount is killed: said, status 1', () => inUnion(async (union) => {
     const all = await trace(union);
     process.kill(union.daemon.pid, 'SIGKILL');
-    expect(await all.ended()).toEqual({ status: 1, stderr: 'tsaufs: the process of the mount has ended without a word\n' });
+    expect(await all.ended()).toEqual({ status: 1, stderr: 'tsaufs: the process of the mount has ended without a word; see tsaufs list, and remove the mount with tsaufs umount\n' });
     await run(process.execPath, [program, 'umount', union.mnt]);
     await union.ended();
   }));

@@ -163,7 +163,7 @@ describe.skipIf(obstacle !== undefined)(`mount(8)${because(obstacle)}`, () => {
       'tsaufs: warning: unknown mount option "frob=1" passed over', 'none',
       `tsaufs: would remount ${root}/m`, 'tsaufs: unknown mount option "frob"; see tsaufs(5) for those there are', '1',
       `missing required argument 'mountpoint'; see mount.tsaufs --help`.replace(/.*: /, ''),
-      `tsaufs: ${root}/m is not mounted`, '32', '',
+      `tsaufs: ${root}/m is not mounted; see tsaufs list`, '32', '',
     ].join('\n'));
   });
 

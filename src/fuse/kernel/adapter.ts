@@ -131,7 +131,7 @@ class KernelSession implements Session {
   }
 
   call(command: Command): Promise<unknown> {
-    if (this.over !== null) return Promise.reject(new Error(`${this.request.mountpoint} is not mounted any more`));
+    if (this.over !== null) return Promise.reject(new Error(`${this.request.mountpoint} is not mounted any more; mount it anew`));
     return this.calls.ask(command.name, command.argument, (call) => this.tell(call));
   }
 
@@ -215,7 +215,7 @@ class KernelSession implements Session {
     close(this.control);
     this.over = end;
     clearTimeout(this.collection);
-    this.calls.abandon(new Error(`${this.request.mountpoint} is not mounted any more`));
+    this.calls.abandon(new Error(`${this.request.mountpoint} is not mounted any more; mount it anew`));
     this.resolveEnded(end);
   }
 }

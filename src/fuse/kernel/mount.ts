@@ -36,12 +36,12 @@ export function checkMountpoint(mountpoint: string): void {
   } catch (error) {
     throw new Error(describeMissing(mountpoint, (error as NodeJS.ErrnoException).code));
   }
-  if (!isDirectory) throw new Error(`mount point ${mountpoint} is not a directory`);
+  if (!isDirectory) throw new Error(`mount point ${mountpoint} is not a directory; name one`);
 }
 
 function describeMissing(mountpoint: string, code: string | undefined): string {
-  if (code === 'ENOENT') return `mount point ${mountpoint} does not exist`;
-  if (code === 'ENOTDIR') return `mount point ${mountpoint} is not a directory`;
+  if (code === 'ENOENT') return `mount point ${mountpoint} does not exist; make it with mkdir`;
+  if (code === 'ENOTDIR') return `mount point ${mountpoint} is not a directory; name one`;
   if (code === 'ENOTCONN') {
     return `${mountpoint} is a mount whose process has died: unmount it first (tsaufs umount ${mountpoint})`;
   }

@@ -220,11 +220,11 @@ describe.runIf(canMount)('a mount that fails', () => {
   it('for want of a mount point', async () => {
     const adapter = loopbackAdapter();
     await expect(adapter.start(requestFor({ mountpoint: join(directory.path, 'none') }))).rejects.toThrow(
-      /mount point .*none does not exist$/,
+      /mount point .*none does not exist; make it with mkdir$/,
     );
     writeFileSync(join(directory.path, 'file'), '');
     await expect(adapter.start(requestFor({ mountpoint: join(directory.path, 'file') }))).rejects.toThrow(
-      /is not a directory$/,
+      /is not a directory; name one$/,
     );
   });
 
