@@ -41,7 +41,7 @@ describe('checkMountpoint', () => {
   test.each([
     ['nothere', 'none', 'does not exist; make it with mkdir'],
     ['file', 'none', 'is not a directory'],
-    ['file/x', 'none', 'is not a directory'],
+    ['file/x', 'none', 'is not below a directory'],
     ['d/m', 'd', 'is inside the branch'],
   ])('%s with the branch %s', (name, branch, message) => {
     expect(() => checkMountpoint(path.join(root, name), branches(branch))).toThrow(message);

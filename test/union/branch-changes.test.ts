@@ -141,7 +141,7 @@ describe('del', () => {
   test('the last one, or none of the union', () => {
     const t = makeUnion([['rw']]);
     expect(() => remove(t, 0)).toThrow('is the last branch');
-    expect(() => change(t, { kind: 'del', path: '/none' })).toThrow(new UnionError('/none is no branch of this union'));
+    expect(() => change(t, { kind: 'del', path: '/none' })).toThrow(new UnionError('/none is no branch of this union; see tsaufs list'));
   });
 
   test('the pseudo-links on it are made real before', () => {
