@@ -37,12 +37,14 @@ const builtPage = fileURLToPath(new URL('./page', import.meta.url));
 /** A page that is loaded anew, or sleeps for a moment, comes back sooner. */
 const usualPatience = 30_000;
 
-/** @throws UiError, MountError: one line */
+/** @throws UiError, MountError, InspectError, UnionError: one line */
 export async function serveUi(options: UiOptions): Promise<UiServer> {
   const files = loadStaticFiles(options.page ?? builtPage);
   const subject = options.mountpoint === null ? null : await Subject.open(options.mountpoint);
   const server = http.createServer();
   try {
+    // What cannot be looked at has no page: the union may lie over its own branch.
+    subject?.describe();
     const port = await listen(server, options.port);
     const access = new Access(port);
     const tour = new Tour(options.program);

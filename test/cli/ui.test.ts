@@ -78,6 +78,15 @@ test.skipIf(obstacle !== undefined)(`mount --ui: mounted as always; ^C ends the 
   expect(isMounted(mnt)).toBe(false);
 }));
 
+test.skipIf(obstacle !== undefined)(`a union over its own branch cannot be looked at: said so${because(obstacle)}`, () => temporary(memory, undefined, async (root) => {
+  for (const name of ['upper', 'lower']) mkdirSync(path.join(root, name));
+  const lower = path.join(root, 'lower');
+  expect(await tsaufs(['mount', '-o', `br=${root}/upper:${lower}`, lower])).toMatchObject({ status: 0 });
+  const outcome = await tsaufs(['ui', lower]);
+  expect(await tsaufs(['umount', lower])).toMatchObject({ status: 0 });
+  expect(outcome).toEqual({ status: 1, stdout: '', stderr: `tsaufs: the union is mounted over its own branch ${lower}, which cannot be reached below it\n` });
+}));
+
 test.skipIf(obstacle !== undefined)(`--open hands the address to xdg-open, and does without${because(obstacle)}`, () => temporary(memory, undefined, async (root) => {
   writeFileSync(path.join(root, 'xdg-open'), `#!/bin/sh\necho "$@" > ${root}/opened.new && mv ${root}/opened.new ${root}/opened\n`);
   chmodSync(path.join(root, 'xdg-open'), 0o755);
