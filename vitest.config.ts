@@ -1,4 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+/** Those that keep mount namespaces of their own for long: containers, and documents whose commands are run. */
+const namespaces = ['test/containers/*.test.ts', 'test/docs/*.test.ts', 'test/package/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -7,8 +11,12 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // vitest would leave one of two processors to itself; tests wait for daemons, and for time to pass, most of the time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { extends: true, test: { name: 'kernel', include: ['test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'kernel', include: ['test/**/*.test.ts'], exclude: namespaces } },
+      // By themselves, at the end: while another namespace has copies of their mounts the others' daemons go on.
+      { extends: true, test: { name: 'namespaces', include: namespaces, maxWorkers: 1, sequence: { groupOrder: 1 } } },
       {
         extends: true,
         test: {
