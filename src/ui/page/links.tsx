@@ -26,6 +26,14 @@ export function Links({ model }: { model: Model }) {
   return <svg class="links" aria-hidden="true">{lines.map(({ path, className }) => <path key={path} d={path} class={className} />)}</svg>;
 }
 
+/** Below the names to the edge of the layer, where nothing is crossed that could be read, and from there across. */
+function way(from: DOMRect, edge: number, x: number, y: number): string {
+  const start = from.left + Math.min(from.width / 2, 24);
+  const below = from.bottom + 4;
+  const bend = (x - edge) / 2;
+  return `M${start} ${from.bottom + 1}q0 3 4 3H${edge}C${edge + bend} ${below} ${x - bend} ${y} ${x} ${y}`;
+}
+
 function linesOf(key: string): Line[] {
   const row = document.querySelector<HTMLElement>(`[data-row="${CSS.escape(key)}"]`);
   const rows = row?.closest('.rows')?.getBoundingClientRect();
@@ -38,11 +46,9 @@ function linesOf(key: string): Line[] {
     const stack = chip.closest('.panel-body')?.getBoundingClientRect();
     // Where the merged view is not beside the layers there is no room for lines; nor is there to what is scrolled away.
     if (stack === undefined || rows.left < stack.right - 1 || from.bottom < stack.top || from.top > stack.bottom) return [];
-    const start = { x: from.right + 3, y: from.top + from.height / 2 };
-    const end = { x: to.left - 1, y };
-    const bend = Math.max(24, (end.x - start.x) / 2);
-    const colour = [...chip.closest('.slab')?.classList ?? []].find((name) => name.startsWith('branch-')) ?? '';
-    const path = `M${start.x} ${start.y}C${start.x + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x} ${end.y}`;
-    return [{ path, className: `${colour}${chip.classList.contains('merged') ? ' merged' : ''}` }];
+    const slab = chip.closest('.slab');
+    const edge = slab?.getBoundingClientRect().right ?? from.right;
+    const colour = [...slab?.classList ?? []].find((name) => name.startsWith('branch-')) ?? '';
+    return [{ path: way(from, edge, to.left - 1, y), className: `${colour}${chip.classList.contains('merged') ? ' merged' : ''}` }];
   });
 }
