@@ -1,5 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
-import { listMounts } from '../daemon/list.js';
+import { statSync } from 'node:fs';
 import { mountAt, mountType } from '../daemon/mount-table.js';
 import { resolveMountpoint } from '../daemon/mountpoint.js';
 import { checkBranch, type Checked, type Problem } from '../inspect/check.js';
@@ -11,6 +10,7 @@ import { textFromName } from '../posix/name.js';
 import { collect, parserFor } from './parser.js';
 import { exitStatus, UsageError } from './status.js';
 import { columns } from './table.js';
+import { unionOn } from './union-on.js';
 
 const examples = `
 Nothing is changed without --repair, -w or -r; none of them works on a branch of a mounted union.
@@ -117,19 +117,6 @@ function mustBeBranch(directory: string): void {
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new InspectError(`${directory} is not a directory; name the directory of a branch`);
   }
-}
-
-/** The mount point of a union that works on the directory, or on one above or below it. */
-function unionOn(directory: string): string | undefined {
-  const resolved = realpathSync.native(directory);
-  const overlaps = (branch: string): boolean => isWithin(branch, resolved) || isWithin(resolved, branch);
-  return listMounts()
-    .filter(({ status }) => status === 'running' || status === 'detached')
-    .find(({ branches }) => branches.some(({ text: branch }) => overlaps(branch.slice(0, branch.lastIndexOf('=')))))?.mountpoint;
-}
-
-function isWithin(inner: string, outer: string): boolean {
-  return inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`);
 }
 
 function text({ branch, names, problems }: Report, { quiet, dryRun }: Flags): string {

@@ -1,4 +1,4 @@
-import { createInterface, type Interface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Option } from 'commander';
 import { resolveMountpoint } from '../daemon/mountpoint.js';
 import { moveDownAt, type MoveDownResult } from '../daemon/move-down.js';
@@ -65,12 +65,12 @@ export async function mvdownCommand(args: string[]): Promise<number> {
   if (command.args.includes('')) throw new UsageError('the name of a file is empty; name one');
   const wish = wishOf(flags);
   const paths = bytesOf(command.args).map((written) => ({ written, at: unionPath(written) }));
-  const questions = flags.interactive ? createInterface({ input: process.stdin, output: process.stderr }) : null;
+  const questions = flags.interactive ? new Questions() : null;
   const told: Told[] = [];
   let status = 0;
   try {
     for (const { written, at } of paths) {
-      if (questions !== null && !await agreed(questions, written)) continue;
+      if (questions !== null && !await questions.agreed(written)) continue;
       try {
         const result = await move(written, at, wish);
         told.push({ path: written, result });
@@ -105,8 +105,20 @@ function branchOf(written: string): string | number {
   return /^\d+$/.test(written) ? Number(written) : resolveMountpoint(written);
 }
 
-async function agreed(questions: Interface, written: string): Promise<boolean> {
-  return /^y/i.test(await questions.question(`move down '${shownName(written)}'? `));
+/** Asks on standard error, and reads lines from standard input; its end is no. */
+class Questions {
+  private readonly input = createInterface({ input: process.stdin });
+  private readonly lines = this.input[Symbol.asyncIterator]();
+
+  async agreed(written: string): Promise<boolean> {
+    process.stderr.write(`move down '${shownName(written)}'? `);
+    const line = await this.lines.next() as IteratorResult<string, undefined>;
+    return line.done !== true && /^y/i.test(line.value);
+  }
+
+  close(): void {
+    this.input.close();
+  }
 }
 
 async function move(written: string, { mountpoint, path }: UnionPath, wish: ReturnType<typeof wishOf>): Promise<MoveDownResult> {

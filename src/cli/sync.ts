@@ -11,6 +11,7 @@ import { parserFor } from './parser.js';
 import { ProgressLine } from './progress.js';
 import { UsageError } from './status.js';
 import { bytesText } from './table.js';
+import { unionOn } from './union-on.js';
 
 const examples = `
 DEST is a lower branch of the union, or any other directory. Then it has what the upper branch has: files with all their
@@ -93,6 +94,7 @@ export async function syncCommand(args: string[]): Promise<number> {
 function tasksOf(union: MountedUnion | null, { upper: given, move }: Flags, dests: readonly string[]): Task[] {
   const branches = union?.branches ?? [];
   const upper = given === undefined ? branches.find(({ writable }) => writable)?.path : directory(given);
+  if (union === null) mustBeNobodys([...move ? [given!] : [], ...dests]);
   if (upper === undefined) throw new UsageError('the union has no writable branch; name the branch to be copied with --upper');
   const at = branches.findIndex(({ path }) => path === upper);
   if (union !== null && at < 0) throw new UsageError(`${upper} is no branch of the union on ${union.mountpoint}; it has ${branches.map(({ path }) => path).join(', ')}`);
@@ -110,6 +112,14 @@ function tasksOf(union: MountedUnion | null, { upper: given, move }: Flags, dest
     throw new UsageError(`${tasks[0].dest} is no branch of the union, which would not show any more what is moved there; use --copy, or add it first: tsaufs remount -o append=${tasks[0].dest}`);
   }
   return tasks.sort((a, b) => a.index - b.index);
+}
+
+/** What is changed past a union, while that changes it, may be lost. */
+function mustBeNobodys(directories: readonly string[]): void {
+  for (const each of directories) {
+    const mountpoint = unionOn(directory(each));
+    if (mountpoint !== undefined) throw new UsageError(`${each} belongs to the union on ${mountpoint}; name that first: tsaufs sync ${mountpoint} DEST`);
+  }
 }
 
 function directory(written: string): string {

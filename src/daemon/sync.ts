@@ -56,7 +56,7 @@ export function unionAt(written: string): MountedUnion {
 }
 
 /** A request has a longest line, and the union serves nobody else meanwhile. */
-const MOST_CHARACTERS = 200_000;
+const MOST_CHARACTERS = 400_000;
 
 function* inRequests(drops: readonly Drop[]): Generator<Drop[]> {
   let some: Drop[] = [];

@@ -120,6 +120,7 @@ tsaufs: /d stays on ${u.on('upper')}: the directory: ${u.on('middle')} would sho
       [['-u', 'other', 'mnt', 'lower'], 2, `${u.on('other')} is no branch of the union on ${u.mnt}; it has ${u.on('upper')}, ${u.on('lower')}`],
       [['mnt', 'none'], 2, 'none is not a directory'],
       [['-c', '-m', 'mnt', 'lower'], 2, 'only one of --copy and --move can be given'],
+      [['-u', 'other', 'lower'], 2, `lower belongs to the union on ${u.mnt}; name that first: tsaufs sync ${u.mnt} DEST`],
       [['--live', '-m', 'mnt', 'lower'], 2, '--live is for --copy: what is changed while it is moved might be lost'],
     ];
     for (const [args, status, line] of refused) expect(await sync(u, args)).toEqual({ status, stdout: '', stderr: `tsaufs: ${line}\n` });
