@@ -14,7 +14,7 @@ export async function completionData(): Promise<CompletionData> {
     commands: Object.fromEntries(await Promise.all(all.map(async ([name, command]) => [name, await dataOf(name, command)] as const))),
     mountOptions: optionSections.flatMap(({ options }) => options).filter(isUseful).flatMap(mountOption),
     permissions: permissions.map(({ form, text }) => [form, text] as const),
-    attributes: attributes.filter(({ text }) => !text.startsWith('Accepted')).map(({ form, text }) => [form, text] as const),
+    attributes: attributes.filter(({ text }) => !text.startsWith('Accepted')).map(({ form, text, of }) => [form, text, of ?? permissions.map((each) => each.form)] as const),
   };
 }
 

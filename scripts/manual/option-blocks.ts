@@ -1,7 +1,7 @@
 // The table of mount options as blocks of a manual page.
 import { optionSections } from '../../src/options/option-texts.js';
 import { attributes, branchFormat, permissions } from '../../src/options/texts/branches.js';
-import type { OptionText, ValueText } from '../../src/options/texts/text.js';
+import { textOf, type OptionText, type ValueText } from '../../src/options/texts/text.js';
 import type { Block } from './roff.js';
 
 export function branchBlocks(): Block[] {
@@ -30,6 +30,7 @@ function optionItem({ forms, text, values = [] }: OptionText): Block {
   return { kind: 'item', forms, text, inner: values.map(valueItem) };
 }
 
-function valueItem({ form, also = [], text, isDefault }: ValueText): Block {
-  return { kind: 'item', forms: [form, ...also], text: isDefault ? `${text} The default.` : text };
+function valueItem(value: ValueText): Block {
+  const { form, also = [], isDefault } = value;
+  return { kind: 'item', forms: [form, ...also], text: `${textOf(value)}${isDefault ? ' The default.' : ''}` };
 }

@@ -1,7 +1,7 @@
 // docs/options.md: the table of mount options as Markdown.
 import { optionSections } from '../../src/options/option-texts.js';
 import { attributes, branchFormat, permissions } from '../../src/options/texts/branches.js';
-import type { OptionSection, OptionText, ValueText } from '../../src/options/texts/text.js';
+import { textOf, type OptionSection, type OptionText, type ValueText } from '../../src/options/texts/text.js';
 
 export function optionsDocument(): string {
   return [
@@ -32,7 +32,7 @@ function valueText({ form, also = [], text, isDefault }: ValueText): string {
 }
 
 function table(head: string, values: readonly ValueText[]): string {
-  return `| ${head} | |\n|---|---|\n${values.map(({ form, text }) => `| ${code(form)} | ${text} |`).join('\n')}`;
+  return `| ${head} | |\n|---|---|\n${values.map((value) => `| ${code(value.form)} | ${textOf(value)} |`).join('\n')}`;
 }
 
 function code(text: string): string {

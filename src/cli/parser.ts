@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { findCommand, type Command as Description } from './commands.js';
 
 /**
@@ -15,10 +15,18 @@ export function parserOf(program: string, { summary, usage }: Pick<Description, 
     .description(summary)
     .usage(usage.join(`\n       ${program} `))
     .helpOption('-h, --help', 'show this help')
+    .configureHelp({ optionDescription })
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(`tsaufs: ${text.trim().replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see ${program} --help\n`),
     });
+}
+
+const help = new Help();
+
+/** Of an option that may be given several times there is no default to be told. */
+function optionDescription(option: Option): string {
+  return Array.isArray(option.defaultValue) ? option.description : help.optionDescription(option);
 }
 
 /** Gathers the values of an option that may be given several times. */

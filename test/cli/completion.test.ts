@@ -64,6 +64,8 @@ describe('what is offered', () => {
     ['tsaufs mount -o br=with|', ['br=with space/']],
     ['tsaufs mount -o br=image1=rw+n|', ['br=image1=rw+nolwh']],
     ['tsaufs mount -o br=image1=rw+nolwh+n|', []],
+    ['tsaufs mount -o br=image1=rw:image2=ro+m|', []],
+    ['tsaufs mount -o br=image1=rw+w|', []],
     ['tsaufs mount -o lowerdir=image1:image|', ['lowerdir=image1:image1/', 'lowerdir=image1:image2/']],
     ['tsaufs remount -o add:1:image1|', ['add:1:image1/']],
     ['tsaufs remount -o add:|', []],

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import tmp from 'tmp-promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
@@ -8,6 +8,7 @@ import { checkFuse } from '../../src/cli/doctor/fuse.js';
 import { checkKernel } from '../../src/cli/doctor/kernel.js';
 import { checkLimits } from '../../src/cli/doctor/limits.js';
 import { maySysAdmin, type System } from '../../src/cli/doctor/system.js';
+import { project } from '../helpers/process.js';
 import { listed, program, run, tsaufs, until, whyNoMount } from './program.js';
 
 let home: tmp.DirectoryResult;
@@ -136,6 +137,16 @@ describe.skipIf(missing !== undefined)(`tsaufs doctor${missing === undefined ? '
     expect({ status, possible }).toEqual({ status: 1, possible: false });
     expect(told(checks, 'mounting')?.status).toBe('fail');
     expect(told(checks, 'scratch mount')?.status).toBe('fail');
+  });
+
+  it('says that koffi cannot be loaded where it cannot', async () => {
+    cpSync(path.dirname(path.dirname(program)), path.join(home.path, 'dist'), { recursive: true });
+    mkdirSync(path.join(home.path, 'node_modules'));
+    for (const name of ['commander', 'picocolors']) symlinkSync(path.join(project, 'node_modules', name), path.join(home.path, 'node_modules', name));
+    const { status, stdout, stderr } = await run(process.execPath, [path.join(home.path, 'dist/cli/main.js'), 'doctor']);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    expect(stdout).toMatch(/^fail {2}koffi +cannot be loaded on linux \w+: .*; install tsaufs again/m);
+    expect(stdout).toMatch(/\ncannot mount: koffi\n$/);
   });
 
   it('works for an ordinary user', async () => {

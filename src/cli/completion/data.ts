@@ -47,5 +47,6 @@ export interface CompletionData {
   commands: Record<string, CommandData>;
   mountOptions: readonly MountOptionData[];
   permissions: readonly (readonly [string, string])[];
-  attributes: readonly (readonly [string, string])[];
+  /** The third are the permissions that they go with. */
+  attributes: readonly (readonly [string, string, readonly string[]])[];
 }

@@ -68,8 +68,8 @@ function offerBranch(part: string, before: string, data: CompletionData): Offer 
   if (pieces.length === 1) return offerDirectory(part, before);
   const mode = pieces.at(-1)!;
   const attribute = mode.slice(mode.lastIndexOf('+') + 1);
-  const words = mode.includes('+') ? data.attributes : data.permissions;
   const given = mode.split('+').slice(0, -1);
+  const words = given.length > 0 ? data.attributes.filter(([, , of]) => of.includes(given[0])) : data.permissions;
   const start = before + part.slice(0, part.length - attribute.length);
   const candidates = words.map(([word, text]) => ({ word, text })).filter(({ word }) => !given.includes(word));
   return { candidates: after(start, startingWith(candidates, attribute)), open: true };

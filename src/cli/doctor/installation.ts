@@ -2,12 +2,12 @@
 
 import { readMountTable, mountType } from '../../daemon/mount-table.js';
 import { findStates } from '../../daemon/state.js';
-import { findPackage } from '../../fuse/native/addon.js';
 import { findHelpers } from '../helper-programs.js';
 import { fail, ok, warn, type Finding } from './finding.js';
 
 export async function checkInstallation(): Promise<Finding[]> {
-  return [node(), await systemCalls(), secondAdapter(), helpers(), ...leftovers()];
+  const calls = await systemCalls();
+  return [node(), calls, ...(calls.status === 'ok' ? [await secondAdapter()] : []), helpers(), ...leftovers()];
 }
 
 function node(): Finding {
@@ -24,11 +24,12 @@ async function systemCalls(): Promise<Finding> {
     return ok('koffi', 'system calls can be made');
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
-    return fail('koffi', `cannot be loaded on ${process.platform} ${process.arch}: ${reason}`, 'npm rebuild koffi, on this machine; musl and unusual machines need a compiler for it');
+    return fail('koffi', `cannot be loaded on ${process.platform} ${process.arch}: ${reason}`, 'install tsaufs again on this machine, or npm rebuild koffi, which may need a compiler');
   }
 }
 
-function secondAdapter(): Finding {
+async function secondAdapter(): Promise<Finding> {
+  const { findPackage } = await import('../../fuse/native/addon.js');
   return findPackage() === undefined
     ? ok('fuse-native', 'not installed; only --adapter fuse-native would need it')
     : ok('fuse-native', 'installed; used with --adapter fuse-native');

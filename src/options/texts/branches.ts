@@ -25,10 +25,11 @@ export const permissions: readonly ValueText[] = [
 export const attributes: readonly ValueText[] = [
   {
     form: 'wh',
-    text: 'Of `ro` and `rr`: whiteouts and opaque marks on it count. For a branch that was the writable one of another union, such as the ' +
+    of: ['ro', 'rr'],
+    text: 'whiteouts and opaque marks on it count. For a branch that was the writable one of another union, such as the ' +
       'layer of an image.',
   },
-  { form: 'nolwh', text: 'Of `rw`: a whiteout is a file of its own, not a hard link of `.wh..wh.aufs`. For file systems without hard links.' },
+  { form: 'nolwh', of: ['rw'], text: 'a whiteout is a file of its own, not a hard link of `.wh..wh.aufs`. For file systems without hard links.' },
   {
     form: 'coo_reg',
     text: 'Copy-up on open: a regular file of this branch is copied to the nearest writable branch above when it is opened, not when it ' +
@@ -37,7 +38,8 @@ export const attributes: readonly ValueText[] = [
   { form: 'coo_all', text: 'The same, of directories, too.' },
   {
     form: 'moo',
-    text: 'Of `rw`: move-up on open: the same as `coo_reg`, and the original is removed. Of `coo_reg`, `coo_all` and `moo` the last one ' +
+    of: ['rw'],
+    text: 'move-up on open: the same as `coo_reg`, and the original is removed. Of `coo_reg`, `coo_all` and `moo` the last one ' +
       'written counts.',
   },
   { form: 'icex', text: 'A copy-up to this branch goes on where it cannot copy an extended attribute. All of the following.' },

@@ -17,6 +17,8 @@ export interface ValueText {
   also?: readonly string[];
   text: string;
   isDefault?: true;
+  /** Of an attribute: the permissions that it goes with, if not all. */
+  of?: readonly string[];
 }
 
 export interface OptionSection {
@@ -33,4 +35,9 @@ export function nameOf(form: string): string {
 /** The word in a form of a value. */
 export function wordOf(form: string): string {
   return /^[^=:[]+/.exec(form)![0];
+}
+
+/** The text, with what it is of before it. */
+export function textOf({ of, text }: ValueText): string {
+  return of === undefined ? text : `Of ${of.map((permission) => `\`${permission}\``).join(' and ')}: ${text}`;
 }
