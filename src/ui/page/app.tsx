@@ -28,9 +28,8 @@ export function App({ mount, tour }: { mount: Model; tour: Tour }) {
   const classes = ['page', shown === 'tour' && 'touring', model !== null && model.selected !== null && 'explaining', model !== null && model.at !== null && 'replaying', model === null && 'lessons'];
   return (
     <>
-      <a class="skip" href="#tree" onClick={(event) => { event.preventDefault(); document.getElementById('tree')?.focus(); }}>Skip to the merged view</a>
       <div class={classes.filter(Boolean).join(' ')}>
-        <Header mount={mount} shown={shown} show={setChosen} showKeys={() => setKeysShown(true)} />
+        <Header mount={mount} shown={shown} show={setChosen} showKeys={() => setKeysShown(true)} hasTree={model !== null && model.union !== null} />
         <Notice model={model ?? mount} />
         <main>
           {shown === 'tour' && <TourPanel tour={tour} lessons={mount.union?.lessons ?? []} />}

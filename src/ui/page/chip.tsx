@@ -28,7 +28,7 @@ export function Chip({ branch, chip: { key, entry, state, type, isOpaque }, isLo
   return (
     <button type="button" class={classes.filter(Boolean).join(' ')} data-chip={`${branch.index}:${key}`} tabIndex={isStop ? 0 : -1}
       title={`${isMark ? '.wh.' : ''}${name}: ${told[state]} on ${branch.label}${isOpaque ? ', opaque: hides what is below' : ''}`}
-      aria-label={`${name}, ${told[state]}${isOpaque ? ', opaque' : ''}`} aria-pressed={isSelected}
+      aria-label={`${isMark ? '.wh.' : ''}${name}${isOpaque ? ' opaque' : ''}, ${told[state]}`} aria-pressed={isSelected}
       onClick={choose} onFocus={() => highlight.set(key)} onBlur={() => highlight.set(null)} {...lights(key)}>
       <Icon shape={isMark ? 'whiteout' : typeShape(type)} />
       <span class="name">{isMark && <span class="prefix">.wh.</span>}{name}</span>

@@ -24,7 +24,7 @@ export function ExplainPanel({ model }: { model: Model }) {
         <h2 id="explain-title"><span class="quiet">Explain </span><span class="path">{shownKey(selected)}</span></h2>
         <button type="button" class="plain" aria-label="Close the explanation" onClick={() => void model.explain(null)}><Icon shape="close" /></button>
       </header>
-      <div class="panel-body">
+      <div class="panel-body" tabIndex={0} role="group" aria-labelledby="explain-title">
         {model.at !== null && <p class="note">This is how it is now, not at the step of the timeline.</p>}
         {typeof explanation === 'string' && <p class="error">{explanation}</p>}
         {explanation !== null && typeof explanation !== 'string' && <Told told={explanation} branches={branches} />}

@@ -9,15 +9,17 @@ interface Props {
   shown: Shown;
   show: (what: Shown) => void;
   showKeys: () => void;
+  hasTree: boolean;
 }
 
 const states = { connecting: 'connecting …', live: 'live', lost: 'connection lost', refused: 'not connected', quit: 'not connected', ended: 'unmounted' };
 
 /** What is looked at, and whether the page sees how it is now. */
-export function Header({ mount, shown, show, showKeys }: Props) {
+export function Header({ mount, shown, show, showKeys, hasTree }: Props) {
   const union = mount?.union;
   return (
     <header class="top">
+      {hasTree && <a class="skip" href="#tree" onClick={toTree}>Skip to the merged view</a>}
       <h1><Stack />tsaufs</h1>
       {union?.mountpoint !== undefined && union.mountpoint !== null && (
         <nav class="tabs" aria-label="What to look at">
@@ -30,6 +32,12 @@ export function Header({ mount, shown, show, showKeys }: Props) {
       <button type="button" class="plain" onClick={showKeys} aria-label="Keys" title="Keys (?)"><kbd>?</kbd></button>
     </header>
   );
+}
+
+/** The address stays as it is. */
+function toTree(event: Event): void {
+  event.preventDefault();
+  document.getElementById('tree')?.focus();
 }
 
 function Stack() {

@@ -53,7 +53,7 @@ function Reading({ tour }: { tour: Tour }) {
           </li>
         ))}
       </ol>
-      <div class="panel-body">
+      <div class="panel-body" tabIndex={0} role="group" aria-labelledby="tour-title">
         <TourStepText key={shown} step={state.steps[shown]} number={shown + 1} total={state.steps.length} isBusy={isBusy && !isDone} />
       </div>
       <footer class="tour-buttons">
