@@ -93,8 +93,10 @@ function defaultText({ defaultValue, defaultValueDescription }: Option): string 
   return text === undefined ? '' : ` The default is ${text}.`;
 }
 
+/** What begins with something to be typed, such as `br=`, begins so. */
 function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+  const first = /^[a-z]+(?![\w=/-])/.test(text) ? text.charAt(0).toUpperCase() : text.charAt(0);
+  return `${first}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 /** Said by the command itself where it has more to say. */

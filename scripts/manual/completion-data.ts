@@ -65,6 +65,7 @@ const kinds: Record<string, Kind | Place> = {
   branch: 'branch',
   branches: 'branch-or-directory',
   dests: 'branch-or-directory',
+  dir: 'directory',
   directory: 'directory',
   directories: 'directories',
   file: 'file',

@@ -58,7 +58,7 @@ function examples(lines: readonly string[]): Block[] {
   let said: string[] = [];
   const flush = (): void => {
     if (commands.length > 0) blocks.push({ kind: 'example', lines: commands });
-    if (said.length > 0) blocks.push({ kind: 'paragraph', text: `${capital(joined(said))}.` });
+    if (said.length > 0) blocks.push({ kind: 'remark', text: joined(said) });
     commands = [];
     said = [];
   };
@@ -70,10 +70,6 @@ function examples(lines: readonly string[]): Block[] {
   }
   flush();
   return blocks;
-}
-
-function capital(text: string): string {
-  return text.startsWith('tsaufs') ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function joined(lines: readonly string[]): string {

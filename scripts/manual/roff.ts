@@ -10,7 +10,9 @@ export type Block =
   /** Terms with their text beside or below them, as in a synopsis: in one line, or each in its own. */
   | { kind: 'item'; forms: readonly string[]; stacked?: true; text: string; inner?: readonly Block[] }
   /** Lines as they are. */
-  | { kind: 'example'; lines: readonly string[] };
+  | { kind: 'example'; lines: readonly string[] }
+  /** What is said of the lines above. */
+  | { kind: 'remark'; text: string };
 
 export interface Page {
   name: string;
@@ -45,6 +47,7 @@ function block(it: Block): string {
       const terms = it.forms.map(form);
       return `.TP\n${guarded(it.stacked ? terms.join('\n.TQ\n') : terms.join(', '))}\n${guarded(marked(it.text))}\n${inner}`;
     }
+    case 'remark': return `.RS 8\n${guarded(marked(it.text))}\n.RE\n`;
     case 'example': return `.PP\n.RS 4\n.EX\n${it.lines.map((line) => guarded(literal(line))).join('\n')}\n.EE\n.RE\n`;
   }
 }
