@@ -43,9 +43,7 @@ const program = fileURLToPath(new URL('./main.js', import.meta.url));
 
 /** Serves the page until it ends. Returns the exit status. */
 export async function showPage(mountpoint: string | null, { port = 0, open = false, verbose = false } = {}): Promise<number> {
-  const signalled = new Promise<undefined>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(undefined));
-  });
+  const signalled = firstSignal();
   const server = await serveUi({ mountpoint, port, program });
   process.stdout.write(`${server.address}\n`);
   if (verbose) process.stderr.write(`tsaufs: the page of ${mountpoint ?? 'the tour'}; the address works once; ^C ends it\n`);
@@ -55,6 +53,19 @@ export async function showPage(mountpoint: string | null, { port = 0, open = fal
   if (failure === undefined) return 0;
   process.stderr.write(`tsaufs: ${failure}\n`);
   return 1;
+}
+
+/** A second one ends the process at once: what a tour has is cleared away without it. */
+function firstSignal(): Promise<undefined> {
+  let isEnding = false;
+  return new Promise((resolve) => {
+    const end = (): void => {
+      if (isEnding) process.exit(1);
+      isEnding = true;
+      resolve(undefined);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  });
 }
 
 function portOf(written: string | undefined): number {

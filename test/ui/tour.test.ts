@@ -1,5 +1,5 @@
 // The tour: its commands are really run, each does what its text says, and nothing is left of it however it ends.
-import { existsSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findStates } from '../../src/daemon/state.js';
@@ -163,6 +163,23 @@ describe.skipIf(reason !== undefined)(`the tour${because(reason)}`, () => {
     expect(await ui.ended()).toEqual({ status: 0, stderr: '' });
     await nothingLeft(again);
   })));
+
+  test('a second signal does not wait for the tour, of which nothing is left all the same', () => withTours(['--tour'], async (ui) => {
+    const left = await started(ui);
+    // The union is in use, and a step is under way.
+    const held = openSync(path.join(left.mountpoint, '001'), 'r');
+    try {
+      void ui.tour({ action: 'step', step: 1 }).catch(() => undefined);
+      ui.child.kill('SIGINT');
+      ui.child.kill('SIGTERM');
+      await ui.ended();
+      await until(() => !existsSync(left.directory) && !isMounted(left.mountpoint));
+      expect(readFileSync(held, 'utf8')).toBe('image1\n');
+    } finally {
+      closeSync(held);
+    }
+    await nothingLeft(left);
+  }));
 
   test.each([['SIGTERM', 0], ['SIGINT', 0], ['SIGHUP', 0], ['SIGKILL', null]] as const)('nothing is left after %s', (signal, status) => withTours(['--tour'], async (ui) => {
     const left = await started(ui);
