@@ -7,9 +7,11 @@ import { project, run } from '../helpers/process.js';
 
 /** The compiler lists the types of a union as it came upon them, which changes with files that have nothing to do with it. */
 function inOrder(text: string): string {
-  const separators = [/ \\\| /, / \| /];
-  return text.split('\n').map((line) => separators.reduce((now, separator) =>
-    now.replace(new RegExp(`(?:[\`"][^\`"|]+[\`"]${separator.source})+[\`"][^\`"|]+[\`"]`, 'g'), (union) => union.split(separator).sort().join(' | ')), line)).join('\n');
+  const type = '`?"?[\\w-]+"?`?';
+  return [' \\| ', ' | '].reduce((now, or) => {
+    const escaped = or.replace(/[\\|]/g, '\\$&');
+    return now.replace(new RegExp(`${type}(?:${escaped}${type})+`, 'g'), (union) => union.split(or).sort().join(or));
+  }, text);
 }
 
 test('docs/library-reference.md is up to date (if not: npm run docs:library), and leaves nothing undocumented', async () => {
