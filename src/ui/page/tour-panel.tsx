@@ -1,5 +1,5 @@
 import type { Lesson } from '../protocol.js';
-import { Icon } from './icon.js';
+import { Icon, type Shape } from './icon.js';
 import { useStore } from './store.js';
 import type { Tour } from './tour.js';
 import { TourStepText } from './tour-step.js';
@@ -39,6 +39,9 @@ function Reading({ tour }: { tour: Tour }) {
   if (state === null) return null;
   const isDone = shown < state.done;
   const isLast = shown === state.steps.length - 1;
+  // One button, which keeps the focus, whatever comes next.
+  const go: { text: string; shape?: Shape; act: () => Promise<void> } = !isDone ? { text: 'Run it', shape: 'play', act: () => tour.run() } :
+    isLast ? { text: 'Done', shape: 'done', act: () => tour.end() } : { text: 'Next', act: () => tour.read(shown + 1) };
   return (
     <>
       <header class="panel-header">
@@ -58,9 +61,9 @@ function Reading({ tour }: { tour: Tour }) {
       </div>
       <footer class="tour-buttons">
         <button type="button" disabled={shown === 0 || isBusy} onClick={() => void tour.read(shown - 1)}>Back</button>
-        {!isDone && <button type="button" class="primary" disabled={isBusy} onClick={() => void tour.run()}><Icon shape="play" />Run it</button>}
-        {isDone && !isLast && <button type="button" class="primary" disabled={isBusy} onClick={() => void tour.read(shown + 1)}>Next</button>}
-        {isDone && isLast && <button type="button" class="primary" disabled={isBusy} onClick={() => void tour.end()}><Icon shape="done" />Done</button>}
+        <button type="button" class="primary" aria-disabled={isBusy} onClick={() => { if (!isBusy) void go.act(); }}>
+          {go.shape !== undefined && <Icon shape={go.shape} />}{go.text}
+        </button>
       </footer>
     </>
   );
