@@ -22,7 +22,7 @@ export async function openBrowser(): Promise<void> {
     executablePath: program,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync',
+      '--disable-sync', '--disable-dev-shm-usage',
     ],
   });
 }

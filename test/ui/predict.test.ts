@@ -87,6 +87,21 @@ describe('what is made of events is what the union then shows', () => {
     for (const key of before.keys()) if (real.has(key)) expect(comparable(after.get(key)), key).toEqual(comparable(real.get(key)));
   });
 
+  test.each(['gone', 'b'])('between the events of one operation nothing of the lower branch appears: %s', (name) => {
+    const t = makeUnion([['rw', UPPER], ['ro', LOWER]]);
+    if (name === 'b') t.unlink('b');
+    for (const work of [() => t.mkdir(name), () => { t.rmdir(name); }, () => void t.make(name)]) {
+      let state: Directories = everything(t);
+      t.events.length = 0;
+      work();
+      for (const event of t.events.map(asTold)) {
+        const change = changeOf(event, branchesOf(t))!;
+        state = new Map([...state, ...predicted(state, change)]);
+        expect([event.kind, state.get('')?.entries.find((entry) => entry.name === name)?.seen]).not.toEqual([event.kind, 1]);
+      }
+    }
+  });
+
   test('entries that did not change are the same objects', () => {
     const { before, after } = done(makeUnion([['rw', UPPER], ['ro', LOWER]]), (t) => t.chmod('b', 0o600));
     expect(after.get('/d')).toBe(before.get('/d'));

@@ -36,7 +36,7 @@ function editsOf(directories: Directories, { kind, key, branch, source, other }:
     case 'unlink':
     case 'rmdir': return [[key, (entry) => withoutLayer(entry, branch)]];
     case 'whiteout': return [[key, (entry) => ({ ...entry, whiteouts: including(entry.whiteouts, branch) })]];
-    case 'unwhiteout': return [[key, (entry) => ({ ...entry, whiteouts: excluding(entry.whiteouts, branch) })]];
+    case 'unwhiteout': return [[key, (entry) => withLayer({ ...entry, whiteouts: excluding(entry.whiteouts, branch) }, branch, madeAt(entry, branch))]];
     case 'opaque': return [[key, (entry) => ({ ...entry, opaque: including(entry.opaque, branch) })]];
     case 'unopaque': return [[key, (entry) => ({ ...entry, opaque: excluding(entry.opaque, branch) })]];
     case 'link': {
@@ -56,6 +56,15 @@ function layerAt(directories: Directories, key: Key | undefined, branch: number 
   const entries = key === undefined ? undefined : directories.get(parentOf(key))?.entries;
   const entry = key === undefined || entries === undefined ? undefined : entries[indexOf(entries, lastOf(key))] as DirectoryEntry | undefined;
   return entry?.layers.find((layer) => layer.branch === branch) ?? { type: 'file', size: 0 };
+}
+
+/**
+ * What comes in the place of a whiteout, of which the next event tells: in the union both are one moment, in which nothing of
+ * the branches below is seen.
+ */
+function madeAt(entry: DirectoryEntry, branch: number): Pick<LayerEntry, 'type' | 'size'> {
+  const there = entry.layers.find((layer) => layer.branch === branch);
+  return there ?? { type: entry.opaque.includes(branch) ? 'directory' : 'file', size: 0 };
 }
 
 function withLayer(entry: DirectoryEntry, branch: number, { type, size }: Pick<LayerEntry, 'type' | 'size'>): DirectoryEntry {
