@@ -28,6 +28,7 @@ describe('documents', () => {
     ['a command that is not to be run', '```text\n# ls\n```\n', /are "console"/],
     ['an unknown instruction', '<!-- test: ignore -->\n```console\n# ls\n```\n', /unknown instruction "ignore"/],
     ['a skip without a reason', '<!-- test: skip -->\n```console\n# ls\n```\n', /not said why/],
+    ['a document in place of a test', '<!-- test: same as x.md -->\n```console\n# ls\n```\n', /names a test or a script/],
     ['a session without a prompt', '```console\nls\n```\n', /line 2: a session begins with/],
   ])('refused: %s', (_, text, message) => {
     expect(() => planOf(parseDocument('x.md', text))).toThrow(message);

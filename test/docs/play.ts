@@ -44,6 +44,7 @@ function planBlock(block: Block, said: Map<string, Instruction>, where: string):
   }
   parseSession(block.text, block.line + 1);
   const same = said.get('same');
+  if (same && /\.md\b/.test(same.rest)) throw new Error(`${where}: "same as" names a test or a script, which runs the commands`);
   if (same) return { kind: 'elsewhere', block, tests: same.rest.replace(/^as /, '').split(/\s+/) };
   const skip = said.get('skip');
   if (skip) {
