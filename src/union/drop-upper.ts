@@ -65,9 +65,11 @@ const above = new Stat();
 const below = new Stat();
 
 function dropFile(upper: number, lower: number, paths: readonly string[], was: Signature, witness: DropWitness): string | null {
+  let copy = -1;
   for (const path of paths) {
     if (!find(upper, path, above) || !isAsCopied(above, was)) return 'was changed after it was copied';
-    if (!find(lower, path, below) || !looksTheSame(above, below)) return 'the copy was changed';
+    if (!find(lower, path, below) || !looksTheSame(above, below) || (copy >= 0 && below.ino !== copy)) return 'the copy was changed';
+    copy = below.ino;
   }
   const why = witness.file(above, below);
   if (why !== null) return why;

@@ -222,6 +222,20 @@ onEachFileSystem('files', (scratch) => {
     expect(file.ficlone(to, 12345)).toBe(-E.EBADF);
   });
 
+  test('isOpenElsewhere', () => {
+    open('leased', O.CREAT | O.RDWR);
+    file.close(opened.pop()!);
+    const fd = open('leased', O.RDONLY);
+    expect(file.isOpenElsewhere(fd)).toBe(false);
+    const other = open('leased', O.RDONLY);
+    expect([file.isOpenElsewhere(fd), file.isOpenElsewhere(other)]).toEqual([true, true]);
+    file.close(opened.pop()!);
+    expect(file.isOpenElsewhere(fd)).toBe(false);
+    opened.push(file.dup(fd));
+    expect(file.isOpenElsewhere(fd), 'the same open file').toBe(false);
+    expect(file.isOpenElsewhere(12345)).toBe(false);
+  });
+
   test('dup and setNonblock', () => {
     const fd = open('f', O.CREAT | O.RDWR);
     const second = file.dup(fd);
