@@ -70,7 +70,8 @@ describe('the kernel', () => {
 
 describe('FUSE', () => {
   it('needs /dev/fuse', () => {
-    expect(told(checkFuse(machine({})), '/dev/fuse')).toMatchObject({ status: 'fail', found: 'is not there', advice: expect.stringContaining('modprobe fuse') as string });
+    expect(told(checkFuse(machine({ 'dev/null': '' })), '/dev/fuse')).toMatchObject({ status: 'fail', found: 'is not there', advice: expect.stringContaining('modprobe fuse') as string });
+    expect(told(checkFuse(machine({ 'dev/fuse': '' })), '/dev/fuse')).toMatchObject({ status: 'fail', found: 'is something else' });
   });
 
   it('needs root to be allowed to mount', () => {

@@ -10,11 +10,15 @@ export function checkFuse(system: System): Finding[] {
   return [device(system), mounting(system), fuseConf(system)];
 }
 
+/** 10:229, Documentation/admin-guide/devices.txt of Linux. */
+const FUSE_DEVICE = 10 << 8 | 229;
+
 function device(system: System): Finding {
   const name = '/dev/fuse';
   const place = path.join(system.root, 'dev/fuse');
   try {
     closeSync(openSync(place, 'r+'));
+    if (statSync(place).rdev !== FUSE_DEVICE) return fail(name, 'is something else', 'as root: rm /dev/fuse; mknod -m 666 /dev/fuse c 10 229');
     return ok(name, 'can be opened');
   } catch (error) {
     switch ((error as NodeJS.ErrnoException).code) {
