@@ -21,7 +21,7 @@ const X64 = {
   getpid: 39, gettid: 186, setfsuid: 122, setfsgid: 123, getgroups: 115, setgroups: 116, umask: 95,
   prctl: 157, unshare: 272, prlimit64: 302, eventfd2: 290, ppoll: 271, pidfd_open: 434, open_tree: 428,
   mount_setattr: 442, capget: 125, capset: 126, socketpair: 53, flock: 73,
-  sendmsg: 46, recvmsg: 47, inotify_init1: 294, inotify_add_watch: 254, inotify_rm_watch: 255,
+  socket: 41, sendto: 44, sendmsg: 46, recvmsg: 47, inotify_init1: 294, inotify_add_watch: 254, inotify_rm_watch: 255,
 } as const;
 
 type Table = { readonly [call in keyof typeof X64]: number };
@@ -38,7 +38,7 @@ const ARM64: Table = {
   getuid: 174, geteuid: 175, getgid: 176, getegid: 177, getpid: 172, gettid: 178, setfsuid: 151,
   setfsgid: 152, getgroups: 158, setgroups: 159, umask: 166, prctl: 167, unshare: 97, prlimit64: 261,
   eventfd2: 19, ppoll: 73, pidfd_open: 434, open_tree: 428, mount_setattr: 442, capget: 90,
-  capset: 91, flock: 32, socketpair: 199, sendmsg: 211, recvmsg: 212,
+  capset: 91, flock: 32, socketpair: 199, socket: 198, sendto: 206, sendmsg: 211, recvmsg: 212,
   inotify_init1: 26, inotify_add_watch: 27, inotify_rm_watch: 28,
 };
 
