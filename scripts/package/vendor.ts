@@ -4,7 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /** Each package has the binary for glibc and the one for musl. */
@@ -43,15 +44,12 @@ function copyBinaries(dependency: string): void {
   if (!existsSync(path.join(to, 'index.js'))) throw new Error(`${dependency} has no index.js`);
 }
 
-/** npm installs those of this machine only. Kept for the next time; the lock file tells what it must be. */
+/** npm installs those of this machine only. The lock file tells what the others must be. */
 function download(dependency: string): string {
-  const folder = path.join(modules, '.cache/tsaufs', `${dependency}@${version}`);
-  const archive = path.join(folder, 'package.tgz');
-  if (!existsSync(archive)) {
-    mkdirSync(folder, { recursive: true });
-    const said = execFileSync('npm', ['pack', '--silent', `${dependency}@${version}`, '--pack-destination', folder], { encoding: 'utf8' });
-    cpSync(path.join(folder, said.trim().split('\n').at(-1)!), archive);
-  }
+  const folder = mkdtempSync(path.join(tmpdir(), 'tsaufs-vendor-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  const said = execFileSync('npm', ['pack', '--silent', '--prefer-offline', `${dependency}@${version}`, '--pack-destination', folder], { encoding: 'utf8' });
+  const archive = path.join(folder, said.trim().split('\n').at(-1)!);
   checkIntegrity(dependency, archive);
   execFileSync('tar', ['-xzf', archive, '-C', folder]);
   return path.join(folder, 'package');
@@ -61,7 +59,5 @@ function checkIntegrity(dependency: string, archive: string): void {
   const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { integrity: string }> };
   const expected = lock.packages[`node_modules/${dependency}`].integrity;
   const found = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
-  if (found === expected) return;
-  rmSync(archive);
-  throw new Error(`${dependency}@${version} is not what package-lock.json has: ${found} instead of ${expected}`);
+  if (found !== expected) throw new Error(`${dependency}@${version} is not what package-lock.json has: ${found} instead of ${expected}`);
 }

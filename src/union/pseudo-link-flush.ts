@@ -6,12 +6,13 @@ import { O, openat } from '../posix/file.js';
 import { Stat, statat } from '../posix/stat.js';
 import type { Branch } from './branch.js';
 import { lookup } from './lookup.js';
-import { FIRST_NAME } from './listing.js';
+import { FIRST_NAME, type Listing } from './listing.js';
 import { list } from './merged-directory.js';
 import { decodeName } from './name.js';
 import type { Node } from './node.js';
 import { type PseudoLink, materialize, materializeNames } from './pseudo-link.js';
 import type { UnionState } from './state.js';
+import { unionInode } from './xino.js';
 
 /**
  * Ends the pseudo-links (of one branch, or all): every name that shows a copy becomes a real link of it, then the
@@ -91,9 +92,10 @@ function walkNames(
   const st = new Stat();
   const walk = (directory: Node): void => {
     const listing = list(u, directory);
+    const numbers = new ListedNumbers(u, directory, listing);
     for (let i = FIRST_NAME; i < listing.count; i++) {
       const name = listing.name(i);
-      if (listing.type(i) !== DT.DIR && !mayShow(u, directory, name, listing.branch(i), links.get(listing.ino(i)))) continue;
+      if (listing.type(i) !== DT.DIR && !mayShow(u, directory, name, listing.branch(i), links.get(numbers.ino(i)))) continue;
       const node = lookup(u, directory, name, st);
       if (node === null) continue;
       // Held: dropping its last child would drop it while we walk it.
@@ -105,6 +107,28 @@ function walkNames(
     }
   };
   walk(u.root);
+}
+
+/**
+ * The union's numbers of the files in a directory. What a branch lists are not always those of its files: overlayfs lists
+ * others where its layers lie on several file systems (Documentation/filesystems/overlayfs, "Inode properties"). The first
+ * file of each branch tells; only where they differ the others are looked at, too.
+ */
+class ListedNumbers {
+  readonly #right = new Map<Branch, boolean>();
+  readonly #stat = new Stat();
+
+  constructor(private readonly u: UnionState, private readonly directory: Node, private readonly listing: Listing) {}
+
+  ino(i: number): number {
+    const branch = this.listing.branch(i);
+    const listed = this.listing.ino(i);
+    if (this.#right.get(branch) === true) return listed;
+    if (statat(this.u.directoryOn(this.directory, branch), this.listing.name(i), this.#stat) < 0) return listed;
+    const found = unionInode(branch, this.#stat);
+    if (!this.#right.has(branch)) this.#right.set(branch, found === listed);
+    return found;
+  }
 }
 
 /** Whether a name shows the copy; not, after a crash, if the file under it was changed since, which may be another. */

@@ -3,19 +3,21 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { because, project, run, succeed } from '../helpers/process.js';
 import { noMachine, onMachine } from './machine.js';
-import { noNpm, npmSettings } from './package-file.js';
+import { noNpm, npmSettings, pack } from './package-file.js';
 import { makeScratch, type Scratch } from './scratch.js';
 
 const obstacle = noNpm ?? await noMachine('dpkg-deb', 'apt-get', 'findmnt');
 
 let scratch: Scratch;
 let debs: string;
+let packed: string;
 let file: string;
 
 beforeAll(async () => {
   if (obstacle !== undefined) return;
   scratch = await makeScratch();
   debs = scratch.root;
+  packed = await pack(debs);
   file = await build();
 }, 300_000);
 
@@ -26,7 +28,7 @@ afterAll(async () => {
 async function build(...options: string[]): Promise<string> {
   // Not packed as small as it can be, which takes long.
   const env = { ...npmSettings(), DPKG_DEB_COMPRESSOR_TYPE: 'gzip', DPKG_DEB_COMPRESSOR_LEVEL: '1', npm_config_prefer_offline: 'true' };
-  return (await succeed(path.join(project, 'scripts/build-deb'), ['--built', ...options, debs], { env })).trim();
+  return (await succeed(path.join(project, 'scripts/build-deb'), ['--from', packed, ...options, debs], { env })).trim();
 }
 
 /** Debian 12's Node.js is too old, and this machine's need not be a package: then a package says that there is one. */
@@ -61,7 +63,8 @@ describe.skipIf(obstacle !== undefined)(`the Debian package${because(obstacle)}`
       ${giveNode}
       ${quiet}
       find /usr /etc /var/lib /var/cache /var/log -name '*aufs*' | sort >/tmp/before
-      apt install /srv/shared/${path.basename(file)}
+      cd /srv/shared
+      apt install ./tsaufs_0.1.0_amd64.deb
       tsaufs --version
       env -i /usr/sbin/mount.tsaufs --help | sed -n 1p
       tsaufs helpers status | grep -c 'part of the Debian package'
@@ -91,7 +94,7 @@ describe.skipIf(obstacle !== undefined)(`the Debian package${because(obstacle)}`
   });
 
   test('carries Node.js on request, and needs no other', async () => {
-    const carrying = await build('--with-node=22');
+    const carrying = await build('--with-node=22'); // scripts/build-deb --with-node=22
     expect(path.basename(carrying)).toMatch(/^tsaufs_[\d.]+\+node22\.[\d.]+_amd64\.deb$/);
     expect(await succeed('dpkg-deb', ['-f', carrying, 'Depends'])).not.toContain('nodejs');
     const output = await onMachine(debs, debs, `
