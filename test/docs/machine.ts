@@ -50,8 +50,9 @@ export class Machine {
   private constructor(private readonly init: ChildProcess) {}
 
   static async start(): Promise<Machine> {
-    const init = spawn('unshare', [
-      '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '-c', furnish, 'bash', project,
+    // It ends with the tests also where these are killed.
+    const init = spawn('setpriv', [
+      '--pdeathsig', 'KILL', '--', 'unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '-c', furnish, 'bash', project,
     ], { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
     let said = '';
     init.stderr.on('data', (data: Buffer) => (said += data.toString()));

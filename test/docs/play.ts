@@ -1,4 +1,5 @@
 // Runs the sessions of a document in their order, and tells of each block what came of it.
+import { noEngine } from '../containers/engine.js';
 import type { Block, Document, Instruction } from './document.js';
 import { missing } from '../helpers/process.js';
 import { compare, namesOf, type Comparison } from './compare.js';
@@ -52,8 +53,13 @@ function planBlock(block: Block, said: Map<string, Instruction>, where: string):
     return { kind: 'skip', block, reason: skip.rest.replace(/^because /, '') };
   }
   const needs = said.get('needs');
-  const absent = needs && missing(...needs.rest.split(/\s+/));
+  const absent = needs && lacking(needs.rest.split(/\s+/));
   return absent === undefined ? { kind: 'run', block } : { kind: 'skip', block, reason: absent };
+}
+
+/** `engine` is Docker Engine with all that it wants; other words are commands. */
+function lacking(needed: readonly string[]): string | undefined {
+  return missing(...needed.filter((name) => name !== 'engine')) ?? (needed.includes('engine') ? noEngine() : undefined);
 }
 
 /** What went wrong in a block: nothing if it is as printed. */
