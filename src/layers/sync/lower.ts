@@ -1,8 +1,9 @@
 // Branches between and below the two that are made the same, at one directory.
 
+import { E, Errno } from '../../posix/errno.js';
 import { O, close, openat } from '../../posix/file.js';
 import { Stat, statat } from '../../posix/stat.js';
-import { hasWhiteout, isOpaque } from '../../union/whiteout.js';
+import { hasWhiteout, isNotThere, isOpaque } from '../../union/whiteout.js';
 
 /** A branch of the union, from the top down. */
 export interface SyncBranch {
@@ -23,7 +24,10 @@ const st = new Stat();
 export function firstWith(parts: readonly Part[], name: string): { path: string; hidden: boolean } | undefined {
   for (const { fd, path, whiteouts } of parts) {
     if (whiteouts && hasWhiteout(fd, name)) return { path, hidden: true };
-    if (statat(fd, name, st) >= 0) return { path, hidden: false };
+    const result = statat(fd, name, st);
+    if (result >= 0) return { path, hidden: false };
+    // What cannot be looked at might have it.
+    if (!isNotThere(result)) throw new Errno(-result, path);
   }
   return undefined;
 }
@@ -31,15 +35,21 @@ export function firstWith(parts: readonly Part[], name: string): { path: string;
 /** The parts of a directory in it, down to one that is opaque or hidden by a whiteout, which `ends` tells. To be closed. */
 export function enter(parts: readonly Part[], name: string): { parts: Part[]; ends: string | null } {
   const found: Part[] = [];
-  for (const part of parts) {
-    if (part.whiteouts && hasWhiteout(part.fd, name)) return { parts: found, ends: part.path };
-    // As a lookup does: what is no directory is passed over.
-    const fd = openat(part.fd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0);
-    if (fd < 0) continue;
-    found.push({ ...part, fd });
-    if (part.whiteouts && isOpaque(fd)) return { parts: found, ends: part.path };
+  try {
+    for (const part of parts) {
+      if (part.whiteouts && hasWhiteout(part.fd, name)) return { parts: found, ends: part.path };
+      // As a lookup does: what is no directory is passed over.
+      const fd = openat(part.fd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0);
+      if (isNotThere(fd) || fd === -E.ENOTDIR || fd === -E.ELOOP) continue;
+      if (fd < 0) throw new Errno(-fd, part.path);
+      found.push({ ...part, fd });
+      if (part.whiteouts && isOpaque(fd)) return { parts: found, ends: part.path };
+    }
+    return { parts: found, ends: null };
+  } catch (error) {
+    leave(found);
+    throw error;
   }
-  return { parts: found, ends: null };
 }
 
 export function leave(parts: readonly Part[]): void {

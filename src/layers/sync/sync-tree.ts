@@ -10,7 +10,7 @@ import { type Drop, type Signature, signatureOf } from '../../union/drop-upper.j
 import { WHITEOUT_PREFIX } from '../../union/name.js';
 import { removeTree } from '../../union/remove-tree.js';
 import { RENAMED_LIST } from '../../union/rename-record.js';
-import { OPAQUE_MARK } from '../../union/whiteout.js';
+import { OPAQUE_MARK, isOpaque } from '../../union/whiteout.js';
 import { RECORD_PREFIX } from '../entry-name.js';
 import { LayerError, shownName } from '../error.js';
 import { giveAttributes, sameAttributes, sameXattrs, xattrsOf } from './attributes.js';
@@ -76,7 +76,7 @@ export function syncTree(options: SyncOptions): Synced {
       }
     });
   } catch (error) {
-    throw error instanceof Errno ? new LayerError(shownName(error.message)) : error;
+    throw error instanceof Errno ? new LayerError(`${upper} cannot be copied to ${dest}: ${shownName(error.message)}`) : error;
   }
 }
 
@@ -276,15 +276,18 @@ class Sync {
       this.left(path, 'is on another file system, which is no part of the branch');
       return;
     }
-    const down = this.enterDest(place, name, here);
     const up = must(openat(place.up, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0), shownName(path));
-    const between = enter(place.between, name);
-    const below = enter(place.below, name);
+    let down = -1;
+    let between: ReturnType<typeof enter> = { parts: [], ends: null };
+    let below = between;
     const was = new Stat();
     let child: Done | null = null;
     try {
+      between = enter(place.between, name);
+      below = enter(place.below, name);
+      down = this.enterDest(place, name, here);
       if (down >= 0) must(fstat(down, was));
-      const marked = place.opaque || namesIn(up).opaque;
+      const marked = place.opaque || isOpaque(up);
       const stays = place.stays ?? (between.ends !== null ? `${between.ends} would hide it`
         : marked && between.parts.length > 0 ? `${between.parts[0].path} would show through` : null);
       if (stays !== null && place.stays === null) this.left(path, stays);
