@@ -110,9 +110,9 @@ function walkNames(
 }
 
 /**
- * The union's numbers of the files in a directory. What a branch lists are not always those of its files: overlayfs lists
- * others where its layers lie on several file systems (Documentation/filesystems/overlayfs, "Inode properties"). The first
- * file of each branch tells; only where they differ the others are looked at, too.
+ * The union's numbers of the files in a directory. A listing does not tell the device that a number is of: on overlayfs
+ * over several file systems files have others than the directories (Documentation/filesystems/overlayfs, "Inode
+ * properties"). The first file of each branch tells; only where it is another's the rest are looked at, too.
  */
 class ListedNumbers {
   readonly #right = new Map<Branch, boolean>();
