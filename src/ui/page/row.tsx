@@ -45,11 +45,27 @@ export function Row({ row: { key, entry, level, position, siblings, isOpen }, in
       </span>
       <span class="size">{entry.size === undefined ? '' : bytesText(entry.size)}</span>
       <span class="badges">
-        {seen !== undefined && entry.layers.every(({ branch }) => branch !== seen.index) && <Badge branch={seen} />}
-        {entry.layers.map(({ branch, state }) => branches.at(branch) !== undefined &&
-          <Badge key={branch} branch={branches[branch]} kind={({ seen: 'filled', merged: 'tinted', hidden: 'struck' } as const)[state]} />)}
+        <Badges entry={entry} branches={branches} />
       </span>
     </div>
+  );
+}
+
+/** So many at most, with the rest as a number. */
+const BADGES = 4;
+
+function Badges({ entry: { layers, seen }, branches }: { entry: Contents['entry']; branches: readonly Branch[] }) {
+  const kinds = { seen: 'filled', merged: 'tinted', hidden: 'struck' } as const;
+  // A hard link is seen where it has no name of its own, if its file was copied up there.
+  const isElsewhere = seen !== null && layers.every(({ branch }) => branch !== seen);
+  const all = [...isElsewhere ? [{ branch: seen, kind: kinds.seen }] : [], ...layers.map(({ branch, state }) => ({ branch, kind: kinds[state] }))]
+    .filter(({ branch }) => branch < branches.length);
+  const shown = all.length > BADGES ? all.slice(0, BADGES - 1) : all;
+  return (
+    <>
+      {shown.map(({ branch, kind }) => <Badge key={branch} branch={branches[branch]} kind={kind} />)}
+      {all.length > BADGES && <span class="quiet" title={all.map(({ branch }) => branches[branch].label).join(', ')}>+{all.length - shown.length}</span>}
+    </>
   );
 }
 
