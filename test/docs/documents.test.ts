@@ -9,7 +9,7 @@ import { documentNames, readDocument, type Block } from './document.js';
 import { play, planOf, type Difference, type Episode, type Plan } from './play.js';
 import { parseSession } from './session.js';
 
-const obstacle = noRootMount() ?? missing('unshare', 'nsenter', 'setpriv');
+const obstacle = noRootMount() ?? missing('unshare', 'nsenter', 'setpriv', 'fusermount3');
 
 /** Runs as many at a time as there are processors, and one more, since each waits for others half of the time. */
 const inTurn = queue(availableParallelism() + 1);
