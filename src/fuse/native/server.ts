@@ -19,6 +19,8 @@ import { NativeServing } from './serving.js';
 const LOOK_EVERY = 100;
 /** The same for what helpers have done, while somebody waits for it. */
 const COLLECT_EVERY = 1;
+/** How long a command that goes on is worked for before others are served, in milliseconds. */
+const HELP_FOR = 10;
 
 const DEVICE = '/dev/fuse';
 
@@ -131,9 +133,17 @@ export class Server {
     if (name === 'branches') return this.union.branches();
     if (name === 'stats') return this.serving.stats();
     if (name === 'memory') return memoryUse(argument === 'collect');
+    // Asked again and again while helpers work for it, which nobody else may call upon.
+    if (name === 'mvdown') this.helpALittle();
     const result = this.union.command(name, argument);
     if (name === 'set') this.serving.paths.showsWhiteouts = (argument as Partial<UnionOptions>).shwh ?? this.serving.paths.showsWhiteouts;
     return result;
+  }
+
+  private helpALittle(): void {
+    const end = performance.now() + HELP_FOR;
+    while (this.helpers.work() && performance.now() < end) continue;
+    this.helpers.collect();
   }
 
   private collect(wanted: boolean): void {
