@@ -24,9 +24,9 @@ const overlay = `
 async function why(): Promise<string | undefined> {
   const obstacle = noRootMount();
   if (obstacle !== undefined) return obstacle;
-  const { name, removeCallback } = tmp.dirSync({ unsafeCleanup: true });
-  const tried = await run('unshare', ['-m', 'bash', '-ec', `cd ${name}; mkdir lower upper branch; ${overlay}`]);
-  removeCallback();
+  const place = await tmp.dir({ unsafeCleanup: true });
+  const tried = await run('unshare', ['-m', 'bash', '-ec', `cd ${place.path}; mkdir lower upper branch; ${overlay}`]);
+  await place.cleanup();
   return tried.status === 0 ? undefined : 'no overlayfs';
 }
 
