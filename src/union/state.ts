@@ -51,6 +51,8 @@ export interface Hooks {
   allChanged?(): void;
   /** Something was changed directly on a branch; takes effect soon. Without it branches are not watched. */
   stale?(what: Stale): void;
+  /** Whether what `stale` says is told at once, rather than later; once true it stays so. Absent: it is. */
+  tellsStale?(): boolean;
 }
 
 const opened = new Stat();

@@ -21,7 +21,7 @@ export function nameSeconds(u: UnionState, directory: Node): number {
  */
 export function attributeSeconds(u: UnionState, node: Node, attributes: Stat): number {
   if (u.options.udba === 'none') return FOR_GOOD;
-  if (u.watch === null) return UNWATCHED;
+  if (u.watch?.tellsAtOnce() !== true) return UNWATCHED;
   const { coverage } = u.watch;
   const watched = node.isDirectory ? coverage.isCovered(node) : attributes.nlink <= 1 && coverage.isCovered(node.parent);
   return watched ? FOR_GOOD : UNWATCHED;
@@ -29,5 +29,6 @@ export function attributeSeconds(u: UnionState, node: Node, attributes: Stat): n
 
 /** Whether it may keep a directory's listing. It drops it itself when names come or go through the mount. */
 export function mayCacheListing(u: UnionState, node: Node): boolean {
-  return u.options.udba === 'none' || u.watch?.coverage.isCovered(node) === true;
+  if (u.options.udba === 'none') return true;
+  return u.watch?.tellsAtOnce() === true && u.watch.coverage.isCovered(node);
 }

@@ -79,6 +79,15 @@ export class Watch {
   /** All events are taken that were there when the operation of the moment began. */
   private fresh = false;
 
+  /** Just mounted, nobody may be there yet to tell the kernel: until then it shall not rely on being told. */
+  private heard = false;
+
+  /** Whether the kernel is told at once of what changes. */
+  tellsAtOnce(): boolean {
+    if (!this.heard) this.heard = this.u.hooks.tellsStale?.() ?? true;
+    return this.heard;
+  }
+
   /** At the start of an operation on a name in `node`: what is known of its names is brought up to date. */
   look(node: Node): void {
     const cover = this.coverage.inForce(node);

@@ -106,6 +106,23 @@ describe('what is watched', () => {
     expect([names(t, 'd') > long, t.u.watch?.stats().watches]).toEqual([true, 0]);
   });
 
+  test('nothing is relied on until the kernel can be told', () => {
+    const t = watched([['rw', { 'd/a': '' }]]);
+    let there = false;
+    t.u.hooks.tellsStale = () => there;
+    const trusted = (): boolean[] => {
+      const handle = t.opendir('d');
+      const { cacheable } = handle;
+      t.releasedir(handle);
+      return [names(t, 'd') > 0.1, attributes(t, 'd/a') > 0.1, cacheable];
+    };
+    expect(trusted()).toEqual([false, false, false]);
+    there = true;
+    expect(trusted()).toEqual([true, true, true]);
+    there = false;
+    expect(trusted()).toEqual([true, true, true]);
+  });
+
   test('udba=none watches nothing and is trusted for good', () => {
     const t = makeUnion([['rw', { a: '' }]], { udba: 'none' }) as Watched;
     t.walk('a');

@@ -2,7 +2,7 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { eventfdTake, poll, POLL } from '../../posix/event.js';
 import { type Invalidation, Notifier } from './notification.js';
-import type { NotifierStart } from './notifier-thread.js';
+import { type NotifierStart, READY, STOP } from './notifier-thread.js';
 
 /**
  * Milliseconds after which a name is expired once more: a lookup of it that was being answered when it changed may have
@@ -10,12 +10,13 @@ import type { NotifierStart } from './notifier-thread.js';
  */
 const ONCE_MORE_AFTER = 10;
 
-const { port, signal, fd, stop } = workerData as NotifierStart;
+const { port, signal, fd, state } = workerData as NotifierStart;
 const notifier = new Notifier(fd);
 let onceMore: Invalidation[] = [];
 let due = 0;
 
-while (Atomics.load(stop, 0) === 0) {
+Atomics.store(state, READY, 1);
+while (Atomics.load(state, STOP) === 0) {
   poll([{ fd: signal, events: POLL.IN }], onceMore.length === 0 ? -1 : Math.max(0, due - performance.now()));
   eventfdTake(signal);
   for (;;) {

@@ -13,14 +13,23 @@ export interface NotifierEnd {
   readonly port: MessagePort;
   /** An eventfd that wakes the writing thread. */
   readonly signal: number;
+  /** Two words, see {@link STOP} and {@link READY}. */
+  readonly state: Int32Array;
 }
+
+/** Words of the state: not 0 when the thread shall end, and when it has begun. */
+export const STOP = 0;
+export const READY = 1;
 
 /** What the writing thread is started with. */
 export interface NotifierStart extends NotifierEnd {
   /** /dev/fuse. */
   readonly fd: number;
-  /** Not 0: end. */
-  readonly stop: Int32Array;
+}
+
+/** Whether notifications are written as they come: the thread takes as long to begin as Node.js. */
+export function isReady(end: NotifierEnd): boolean {
+  return Atomics.load(end.state, READY) !== 0;
 }
 
 /** Has a notification written, soon. */
@@ -32,7 +41,7 @@ export function notify(end: NotifierEnd, what: Invalidation): void {
 export class NotifierThread {
   /** For the thread that wants notifications written. */
   readonly end: NotifierEnd;
-  private readonly stop = new Int32Array(new SharedArrayBuffer(4));
+  private readonly state = new Int32Array(new SharedArrayBuffer(8));
   private readonly signal: number;
   private readonly device: number;
   private readonly ended: Promise<void>;
@@ -42,8 +51,8 @@ export class NotifierThread {
     this.device = must(dup(device));
     this.signal = must(eventfd(0, EFD.NONBLOCK), 'eventfd');
     const { port1, port2 } = new MessageChannel();
-    this.end = { port: port1, signal: this.signal };
-    const start: NotifierStart = { port: port2, signal: this.signal, fd: this.device, stop: this.stop };
+    this.end = { port: port1, signal: this.signal, state: this.state };
+    const start: NotifierStart = { port: port2, signal: this.signal, state: this.state, fd: this.device };
     const worker = new Worker(new URL('./notifier-main.js', import.meta.url), {
       name: 'tsaufs notifier',
       execArgv: [],
@@ -58,7 +67,7 @@ export class NotifierThread {
 
   /** Ends the thread; what it still waits for in the kernel must be over, as it is when the mount is. */
   async close(): Promise<void> {
-    Atomics.store(this.stop, 0, 1);
+    Atomics.store(this.state, STOP, 1);
     eventfdAdd(this.signal);
     await this.ended;
     this.end.port.close();

@@ -14,7 +14,7 @@ import { memoryUse } from './memory-use.js';
 import { answerTo } from '../calls.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { type Invalidation, Notifier } from './notification.js';
-import { type NotifierEnd, notify } from './notifier-thread.js';
+import { isReady, type NotifierEnd, notify } from './notifier-thread.js';
 import { Serving } from './serving.js';
 import type { UnionOps } from './union-ops.js';
 
@@ -25,6 +25,8 @@ export interface UnionHooks {
   invalidate(what: Invalidation): void;
   /** The same, for what was changed on a branch directly. */
   stale(what: Invalidation): void;
+  /** Whether that is done at once by now. */
+  tellsStale(): boolean;
   /** A directory's attributes are old, at once; its listing too, if so. */
   attributesChanged(node: number, listing: boolean): void;
   /** Much of the heap is garbage. */
@@ -92,6 +94,8 @@ class Worker {
       event: (event) => this.tellEvent(event),
       invalidate: (what) => this.say({ kind: 'invalidate', what }),
       stale: (what) => this.tell(what),
+      // Without a thread of its own it is the main thread, which is there.
+      tellsStale: () => this.notices === null || isReady(this.notices),
       // From this thread, against the rule: for attributes alone the kernel takes no lock that a request could hold.
       branchesChanged: () => this.forgetNames(),
       memoryFreed: () => this.say({ kind: 'freed' }),
