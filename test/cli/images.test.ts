@@ -95,7 +95,7 @@ describe('tsaufs image', () => {
         '-             2026-01-02 03:04  0 B     CMD ["/bin/sh"]',
         `${sha256(image.layers[0]).slice(0, 12)}  2026-01-02 03:04  2.5 kB  step 0`, ''].join('\n'));
       for (const [args, status, line] of [
-        [['frob'], 2, 'there is no command "image frob"; there are import, list, history, mount, commit, export, rm'],
+        [['frob'], 2, 'there is no command "image frob"; there are import, list, history, mount, commit, export, rm; see tsaufs image --help'],
         [['history', ...store, 'app:3'], 1, 'there is no image "app:3"'],
         [['history', ...store, 'app::'], 1, '"app::" is not the name of an image: write NAME[:TAG], the name in lower case, such as busybox:latest'],
         [['import', ...store, '--platform', 'arm64', at('app.tar')], 1, '"arm64" is not a platform: write OS/ARCHITECTURE[/VARIANT], such as linux/arm64'],

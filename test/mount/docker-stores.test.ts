@@ -136,7 +136,7 @@ describe.skipIf(skipped)(`old Docker stores, mounted${because(skipped)}`, () => 
       const json = JSON.parse(await tsaufs('docker', 'inspect', '--root', docker, '--json', 'some-redis')) as { layers: { cacheId: string }[] };
       expect(json.layers.map(({ cacheId }) => cacheId)).toEqual([id('base'), id('run'), id('redis'), `${id('c')}-init`, id('c')]);
       for (const [args, status, line] of [
-        [['docker', 'frob'], 2, 'there is no command "docker frob"; there are inspect, mount and export'],
+        [['docker', 'frob'], 2, 'there is no command "docker frob"; there are inspect, mount, export; see tsaufs docker --help'],
         [['docker', 'inspect', '--root', at('none')], 1, `${at('none')} does not exist; write --root DIRECTORY for where Docker keeps its data`],
         [['docker', 'inspect', '--root', docker, 'nope'], 1, `there is no image or container "nope" in ${docker}`],
         [['docker', 'inspect', '--root', docker, '--type', 'x', 'nope'], 2, '--type x: there are image and container'],
