@@ -84,7 +84,7 @@ test.skipIf(obstacle !== undefined)(`a union over its own branch cannot be looke
   expect(await tsaufs(['mount', '-o', `br=${root}/upper:${lower}`, lower])).toMatchObject({ status: 0 });
   const outcome = await tsaufs(['ui', lower]);
   expect(await tsaufs(['umount', lower])).toMatchObject({ status: 0 });
-  expect(outcome).toEqual({ status: 1, stdout: '', stderr: `tsaufs: the union is mounted over its own branch ${lower}, which cannot be reached below it\n` });
+  expect(outcome).toEqual({ status: 1, stdout: '', stderr: `tsaufs: the union is mounted over its own branch ${lower}, which cannot be reached below it; mount it elsewhere to look at it\n` });
 }));
 
 test.skipIf(obstacle !== undefined)(`--open hands the address to xdg-open, and does without${because(obstacle)}`, () => temporary(memory, undefined, async (root) => {
