@@ -47,10 +47,11 @@ for layer in json.load(open(blob(manifest)))['layers']:
 print(json.dumps(layers))
 `;
 
-/** Waits until nothing of tsaufs is left, and tells what is. */
+/** Waits until nothing of tsaufs is left, and tells what is. An ordinary user's last mount takes the states' directory along. */
 const nothingLeft = `
-  for i in $(seq 100); do [ -n "$(ls "$states")" ] || break; sleep 0.1; done
-  ls "$states"; ! grep fuse.tsaufs /proc/mounts
+  left() { if [ -e "$states" ]; then ls "$states"; fi; }
+  for i in $(seq 100); do [ -n "$(left)" ] || break; sleep 0.1; done
+  left; ! grep fuse.tsaufs /proc/mounts
 `;
 
 /** Functions for scripts: \`with PROGRAM STORE COMMAND…\` runs buildah or podman with a mount program and a store. */
