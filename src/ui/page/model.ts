@@ -175,11 +175,17 @@ export class Model extends Store {
 
   /** Reads a directory, and forgets it where it is none any more. */
   async #read(key: Key): Promise<Directory | null> {
+    return this.#take(key, await this.#ask(key));
+  }
+
+  #ask(key: Key): Promise<Directory | Error> {
+    return getDirectory(this.which, key).catch((error: unknown) => error as Error);
+  }
+
+  #take(key: Key, answer: Directory | Error): Directory | null {
     const errors = new Map(this.errors);
     const directories = new Map(this.directories);
     let directory: Directory | null = null;
-    const answer = await getDirectory(this.which, key).catch((error: unknown) => error as Error);
-    for (const [each, known] of this.directories) directories.set(each, known);
     if (answer instanceof Error) {
       errors.set(key, answer.message);
       for (const each of [...directories.keys()]) if (isIn(each, key)) directories.delete(each);
@@ -234,9 +240,17 @@ export class Model extends Store {
     this.#touched.clear();
     if (keys.length === 0) return;
     const { count } = this.#pace;
-    const answers = await Promise.all(keys.map(async (key) => [key, await this.#read(key)] as const));
-    // Where more has happened meanwhile the answers have that in them, too: they are not what the last step left.
-    if (this.#pace.count === count) for (const [key, directory] of answers) if (directory) fillIn(this.history.steps, key, directory);
+    const answers = await Promise.all(keys.map(async (key) => [key, await this.#ask(key)] as const));
+    // Where more has happened by then the answers may have that in them, too: they are not what the last step left.
+    await new Promise((resolve) => setTimeout(resolve, ON_THE_WAY));
+    if (this.#pace.count !== count) {
+      for (const key of keys) this.#touched.add(key);
+      return this.#pace.nudge();
+    }
+    for (const [key, answer] of answers) {
+      const directory = this.#take(key, answer);
+      if (directory) fillIn(this.history.steps, key, directory);
+    }
     await Promise.all([...this.open].filter((key) => !this.directories.has(key) && this.#entry(key)?.type === 'directory').map((key) => this.#read(key)));
     this.changed();
     if (this.selected !== null) await this.explain(this.selected);
