@@ -41,6 +41,8 @@ export class Model extends Store {
   /** To look at, in a tour. */
   looks: ReadonlySet<Key> = new Set();
   director: Director | null = null;
+  /** What is shown is being taken away: nothing of it is asked for any more. */
+  isLeaving = false;
   /** The layers show the directory that something happens in. */
   follows = false;
   /** Told of what other pages make of the tour. */
@@ -69,6 +71,7 @@ export class Model extends Store {
   }
 
   close(): void {
+    this.isLeaving = true;
     this.#stop();
     this.#pace.stop();
   }
@@ -232,8 +235,13 @@ export class Model extends Store {
     return [...above(key), key].some((each) => each !== ROOT && this.directories.has(parentOf(each)) && this.#entry(each)?.type !== 'directory');
   }
 
+  #hasGone(): boolean {
+    return this.isLeaving;
+  }
+
   /** The server's answer replaces what was made of the events. */
   async #readAgain(): Promise<void> {
+    if (this.#hasGone()) return;
     const gone = [...this.#touched].filter((key) => this.#isGone(key));
     this.directories = new Map([...this.directories].filter(([key]) => !gone.includes(key)));
     const keys = [...this.#touched].filter((key) => !gone.includes(key));
@@ -243,6 +251,7 @@ export class Model extends Store {
     const answers = await Promise.all(keys.map(async (key) => [key, await this.#ask(key)] as const));
     // Where more has happened by then the answers may have that in them, too: they are not what the last step left.
     await new Promise((resolve) => setTimeout(resolve, ON_THE_WAY));
+    if (this.#hasGone()) return;
     if (this.#pace.count !== count) {
       for (const key of keys) this.#touched.add(key);
       return this.#pace.nudge();

@@ -34,6 +34,7 @@ export class Tour extends Store {
   }
 
   end(): Promise<void> {
+    if (this.model) this.model.isLeaving = true;
     return this.#ask({ action: 'end' });
   }
 
@@ -82,6 +83,7 @@ export class Tour extends Store {
       this.model?.readAllSoon();
     } catch (error) {
       this.error = (error as Error).message;
+      if (this.model) this.model.isLeaving = false;
       // Another page may have gone on with the tour.
       await getUnion('mount').then(({ tour }) => this.adopt(tour), () => undefined);
     }
