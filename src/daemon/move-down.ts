@@ -20,23 +20,18 @@ export type MoveDownResult = Exclude<MoveDownAnswer, { kind: 'going' }>;
  */
 export async function serveMoveDown(session: Session, request: ControlRequest, outlet: Outlet): Promise<MoveDownResult> {
   const argument: MoveDownRequest = { ...wishOf(request), id: String(++asked) };
-  let closed = false;
-  outlet.onClose(() => void (closed = true));
+  const asker = { isGone: false };
+  outlet.onClose(() => void (asker.isGone = true));
   for (;;) {
     const answer = await session.call({ name: 'mvdown', argument }) as MoveDownAnswer;
     if (answer.kind !== 'going') return answer;
-    if (isTrue(closed)) {
+    if (asker.isGone) {
       await session.call({ name: 'mvdown', argument: { ...argument, stop: true } });
       throw new MountError('given up');
     }
     outlet.send({ progress: { bytes: answer.bytes, size: answer.size } });
     await pause(ASK_EVERY);
   }
-}
-
-/** Changed by a callback, which the type checker does not see. */
-function isTrue(value: boolean): boolean {
-  return value;
 }
 
 /** @throws MountError for what is no such request */

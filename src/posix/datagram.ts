@@ -1,13 +1,11 @@
 /** Datagrams to a Unix socket (unix(7)), which Node.js cannot send. */
 import { close } from './file.js';
 import { allocate } from './memory.js';
+import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC } from './socket.js';
 import { NR, sys3, sys6 } from './syscall.js';
 import { E } from './errno.js';
 
-const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
-const MSG_NOSIGNAL = 0x4000;
 /** Of struct sockaddr_un { u16 family; char path[108]; }. */
 const PATH_AT = 2;
 const PATH_MAX = 108;

@@ -6,12 +6,12 @@ import { close } from './file.js';
 import { allocate, readU64, write64 } from './memory.js';
 import { NR, sys3, sys4 } from './syscall.js';
 
-const AF_UNIX = 1;
+export const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
-const MSG_NOSIGNAL = 0x4000;
+export const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
 const descriptors = allocate(8);

@@ -48,7 +48,7 @@ export class Model extends Store {
   /** Told of what other pages make of the tour. */
   onTour: (answer: TourAnswer) => void = () => undefined;
 
-  readonly #pace = new Pace((event, isOne) => this.#apply(event, isOne), () => this.changed(), () => void this.#readAgain());
+  readonly #pace = new Pace((event, isOne) => this.#apply(event, isOne), () => this.changed(), () => { if (!this.isLeaving) void this.#readAgain(); });
   readonly #touched = new Set<Key>();
   #then: Union | null = null;
   #stop: () => void = () => undefined;
@@ -235,13 +235,8 @@ export class Model extends Store {
     return [...above(key), key].some((each) => each !== ROOT && this.directories.has(parentOf(each)) && this.#entry(each)?.type !== 'directory');
   }
 
-  #hasGone(): boolean {
-    return this.isLeaving;
-  }
-
   /** The server's answer replaces what was made of the events. */
   async #readAgain(): Promise<void> {
-    if (this.#hasGone()) return;
     const gone = [...this.#touched].filter((key) => this.#isGone(key));
     this.directories = new Map([...this.directories].filter(([key]) => !gone.includes(key)));
     const keys = [...this.#touched].filter((key) => !gone.includes(key));
@@ -251,7 +246,7 @@ export class Model extends Store {
     const answers = await Promise.all(keys.map(async (key) => [key, await this.#ask(key)] as const));
     // Where more has happened by then the answers may have that in them, too: they are not what the last step left.
     await new Promise((resolve) => setTimeout(resolve, ON_THE_WAY));
-    if (this.#hasGone()) return;
+    if (this.isLeaving) return;
     if (this.#pace.count !== count) {
       for (const key of keys) this.#touched.add(key);
       return this.#pace.nudge();
